@@ -1,0 +1,5 @@
+//! Benchmarks: compress.
+
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,5 @@
+//! Benchmarks: proxy.
+
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,5 @@
+//! Benchmarks: rewrite.
+
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,3 @@
+//! An agent, as data; and how it is started.
+//!
+//! The only room that starts programs.

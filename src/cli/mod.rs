@@ -1,0 +1,77 @@
+//! One file a verb. The only room that prints.
+
+pub mod compress;
+pub mod config;
+pub mod demo;
+pub mod leader;
+pub mod mcp;
+pub mod perf;
+pub mod proxy;
+pub mod retrieve;
+pub mod stats;
+pub mod store;
+pub mod term;
+pub mod wrap;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(name = "headroom", version, about, long_about = None, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run an agent with its tool outputs made shorter
+    Wrap(wrap::Args),
+    /// Show the main job on a built-in agent and provider: no key, no network
+    Demo(demo::Args),
+    /// Show what was saved
+    Stats(stats::Args),
+    /// Show what was saved, in two lines
+    Perf(perf::Args),
+    /// Print an original, or the part of it that you ask for
+    Retrieve(retrieve::Args),
+    /// Make a request or a text shorter, as a filter
+    Compress(compress::Args),
+    /// Run the proxy alone
+    Proxy(proxy::Args),
+    /// Serve retrieval to an agent over the Model Context Protocol
+    Mcp(mcp::Args),
+    /// Show or delete what is kept on disk
+    Store(store::Args),
+    /// Show the settings in force and where each comes from
+    Config(config::Args),
+    /// Stand between headroom and the agent in its terminal session
+    #[command(name = "__leader", hide = true)]
+    Leader(leader::Args),
+    /// Play the agent of `headroom demo`
+    #[command(name = "__demo-agent", hide = true)]
+    DemoAgent(demo::AgentArgs),
+}
+
+/// Reads the command line, does what it says, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let verdict = match cli.verb {
+        Verb::Wrap(args) => wrap::run(args),
+        Verb::Demo(args) => demo::run(args),
+        Verb::Stats(args) => stats::run(args),
+        Verb::Perf(args) => perf::run(args),
+        Verb::Retrieve(args) => retrieve::run(args),
+        Verb::Compress(args) => compress::run(args),
+        Verb::Proxy(args) => proxy::run(args),
+        Verb::Mcp(args) => mcp::run(args),
+        Verb::Store(args) => store::run(args),
+        Verb::Config(args) => config::run(args),
+        Verb::Leader(args) => leader::run(args),
+        Verb::DemoAgent(args) => demo::run_agent(args),
+    };
+    verdict.unwrap_or_else(|error| term::fail(&error))
+}

@@ -1,0 +1,85 @@
+//! The only printing: colour, tables, plurals, exit codes.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+/// What a verb gives back: an exit code, or a failure that `main` prints once.
+pub type Verdict = Result<ExitCode, anyhow::Error>;
+
+/// Exit codes, each with one meaning.
+pub mod exit {
+    /// Done.
+    pub const OK: u8 = 0;
+    /// It failed; the message says what, where and what now.
+    pub const FAILED: u8 = 1;
+    /// The command line or a file of the user's can't be understood.
+    pub const USAGE: u8 = 2;
+    /// No original under that key.
+    pub const UNKNOWN_KEY: u8 = 3;
+    /// The original has expired.
+    pub const EXPIRED: u8 = 4;
+    /// The agent's program was not found.
+    pub const NOT_FOUND: u8 = 127;
+}
+
+/// A failure that the user can do something about: what, where, what now.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What went wrong and where: lower case, no full stop.
+    pub what: String,
+    /// What to do now; empty when there is nothing to say.
+    pub hint: String,
+}
+
+impl Failure {
+    /// A failure with its exit code and what to do now.
+    pub fn new(code: u8, what: impl Display, hint: impl Display) -> Failure {
+        Failure { code, what: what.to_string(), hint: hint.to_string() }
+    }
+}
+
+/// Prints a line of the answer.
+pub fn say(line: impl Display) {
+    use std::io::Write;
+    // A reader that went away (`| head`) is not a fault of ours.
+    let _ = writeln!(anstream::stdout(), "{line}");
+}
+
+/// Prints bytes of the answer exactly.
+pub fn say_exactly(bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// Prints a remark beside the answer, on stderr.
+pub fn remark(line: impl Display) {
+    use std::io::Write;
+    let _ = writeln!(anstream::stderr(), "headroom: {line}");
+}
+
+/// Prints a failure and gives its exit code.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    let broken_pipe = error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    if broken_pipe {
+        return ExitCode::from(exit::OK);
+    }
+    remark(format_args!("{error:#}"));
+    match error.downcast_ref::<Failure>() {
+        Some(failure) => {
+            if !failure.hint.is_empty() {
+                remark(format_args!("hint: {}", failure.hint));
+            }
+            ExitCode::from(failure.code)
+        }
+        None => ExitCode::from(exit::FAILED),
+    }
+}

@@ -1,0 +1,1 @@
+//! What all line-shaped kinds share: lines, runs, templates, windows.

@@ -1,0 +1,147 @@
+//! Kind → compressor: a text in, a shorter text out.
+//!
+//! Absent here: HTTP, request bodies, providers, SQL, clocks, chance. What
+//! comes out depends on the text, the hint and the allowance only.
+//!
+//! *Invariant:* what decodes back exactly is decoded and compared before it is
+//! returned. *Invariant:* nothing is left out without a marker at that place.
+
+pub mod build;
+pub mod content;
+pub mod json;
+pub mod lines;
+pub mod log;
+pub mod search;
+
+use crate::refusal::Refusal;
+use crate::tokens;
+use crate::units::{Key, Tokens, Work};
+
+/// What is known about a text from where it came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hint<'a> {
+    /// The tool's name (`Bash`, `Read`, `mcp__db__query`), or empty.
+    pub tool: &'a str,
+    /// The command line, for a shell tool, or empty.
+    pub command: &'a str,
+    /// The file that was read or searched, or empty.
+    pub path: &'a str,
+    /// What the agent is asking: the last words said before the call, and the call's own arguments.
+    pub query: &'a str,
+    /// True when the tool said that it failed.
+    pub failed: bool,
+}
+
+/// Whether anything may be left out.
+#[derive(Clone, Copy, Debug)]
+pub enum Loss<'a> {
+    /// Nothing: only what decodes back exactly.
+    Nothing,
+    /// What is not needed now; the original will be kept under this key.
+    KeptUnder(&'a Key),
+}
+
+/// How hard to try when something may be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// The default.
+    Balanced,
+    /// Keeps less in view.
+    Aggressive,
+}
+
+/// What a compressor may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance<'a> {
+    /// Whether anything may be left out.
+    pub loss: Loss<'a>,
+    /// How hard to try.
+    pub effort: Effort,
+    /// Bytes that may be looked at.
+    pub work: Work,
+}
+
+/// A shorter text.
+#[derive(Clone, Debug)]
+pub struct Shortened {
+    /// The text to send instead.
+    pub text: String,
+    /// The kind of content that was recognised.
+    pub kind: Kind,
+    /// The compressor's name, for the ledger: `json-table`, `log-templates`, …
+    pub compressor: &'static str,
+    /// True when something was left out: the original must be kept, or this must not be sent.
+    pub left_out: bool,
+}
+
+/// What a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// JSON: one value, or one a line.
+    Json,
+    /// Log lines.
+    Log,
+    /// What a compiler, a package manager or a test runner prints.
+    Build,
+    /// `file:line:text` hits.
+    Search,
+    /// Source or another file, read to be edited.
+    Read,
+    /// Anything else.
+    Other,
+}
+
+impl Kind {
+    /// The name in `stats` and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Json => "json",
+            Kind::Log => "log",
+            Kind::Build => "build",
+            Kind::Search => "search",
+            Kind::Read => "read",
+            Kind::Other => "other",
+        }
+    }
+}
+
+/// Tokens that a lossless re-arrangement must save (law 5).
+pub const LOSSLESS_FLOOR: Tokens = Tokens(60);
+
+/// Tokens that a shortening must save to leave anything out (law 5).
+///
+/// Below that, one retrieval costs more than everything saved.
+pub const LOSSY_FLOOR: Tokens = Tokens(1_000);
+
+/// True when `after` is smaller than `before` by the floor that law 5 asks for.
+pub fn worth_it(before: Tokens, after: Tokens, left_out: bool) -> bool {
+    let floor = if left_out { LOSSY_FLOOR } else { LOSSLESS_FLOOR };
+    before.saved_by(after).is_some_and(|saved| floor <= saved)
+}
+
+/// Shortens `text`, or says why not.
+///
+/// # Errors
+/// A [`Refusal`] when the kind has no compressor, when the text is read to be
+/// edited, when too little would be saved, or when the work budget is spent.
+pub fn compress(
+    text: &str,
+    hint: &Hint<'_>,
+    allowance: &Allowance<'_>,
+) -> Result<Shortened, (Kind, Refusal)> {
+    let kind = content::kind_of(text, hint);
+    if allowance.work.0 < text.len() as u64 {
+        return Err((kind, Refusal::OverBudget));
+    }
+    let shortened = match kind {
+        Kind::Json => json::compress(text, hint, allowance),
+        Kind::Log => log::compress(text, hint, allowance),
+        Kind::Build => build::compress(text, hint, allowance),
+        Kind::Search => search::compress(text, hint, allowance),
+        Kind::Read => Err(Refusal::ExactRead),
+        Kind::Other => Err(Refusal::NoCompressor),
+    };
+    let shortened = shortened.map_err(|because| (kind, because))?;
+    let (before, after) = (tokens::count(text), tokens::count(&shortened.text));
+    if worth_it(before, after, shortened.left_out) { Ok(shortened) } else { Err((kind, Refusal::NoGain)) }
+}

@@ -1,0 +1,48 @@
+//! Every environment variable that headroom reads: its name and its meaning.
+//!
+//! The only place that reads the environment.
+
+#![allow(clippy::disallowed_methods)]
+
+/// A variable: its name and what it means.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// As it stands in the environment.
+    pub name: &'static str,
+    /// One clause for `headroom config show`.
+    pub meaning: &'static str,
+}
+
+/// One folder for everything of headroom's: config, data and state.
+pub const HEADROOM_HOME: Variable =
+    Variable { name: "HEADROOM_HOME", meaning: "one folder for config, originals, pins and the ledger" };
+/// `off`: run through, change nothing new.
+pub const HEADROOM: Variable = Variable { name: "HEADROOM", meaning: "`off` switches every new change off" };
+/// The profile.
+pub const HEADROOM_PROFILE: Variable =
+    Variable { name: "HEADROOM_PROFILE", meaning: "`lossless`, `balanced` or `aggressive`" };
+/// Set by `wrap` for the agent and all it starts: the base URL of the proxy around it.
+pub const HEADROOM_PROXY: Variable = Variable {
+    name: "HEADROOM_PROXY",
+    meaning: "set by `wrap`: the proxy that is around this process already",
+};
+/// No colour.
+pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "no colour in the output" };
+
+/// The variables that are headroom's own, in the order `headroom config show` prints them.
+pub const OWN: &[Variable] = &[HEADROOM_HOME, HEADROOM, HEADROOM_PROFILE, HEADROOM_PROXY];
+
+/// The value of `variable`; `None` when unset, empty or not UTF-8.
+pub fn get(variable: Variable) -> Option<String> {
+    named(variable.name)
+}
+
+/// The value of a variable that an agent's definition names.
+pub fn named(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The whole environment, for the child.
+pub fn all() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    std::env::vars_os().collect()
+}

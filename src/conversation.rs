@@ -1,0 +1,114 @@
+//! Who said what in a request, and where in its bytes.
+//!
+//! The neutral vocabulary that `wire` fills in and `rewrite` reads. A
+//! provider's peculiarity enters as a fact on a block (sealed, from a tool, the
+//! last assistant's turn before it), never as a provider's name.
+
+use crate::units::Span;
+
+/// One request's body, as far as the rewrite needs to know it.
+#[derive(Clone, Debug, Default)]
+pub struct Conversation {
+    /// The model's name, as the client wrote it.
+    pub model: String,
+    /// True when the client asked for a stream.
+    pub stream: bool,
+    /// The client's own name for its session, where the body carries one.
+    pub session: Option<String>,
+    /// Everything ahead of the messages that the provider's prompt cache covers
+    /// (system, tools): spans of the raw bytes, in body order.
+    pub preamble: Vec<Span>,
+    /// Names of the tools that this request offers.
+    pub tools: Vec<String>,
+    /// Bytes of the tool definitions that are ours (0 when we are not offered).
+    pub our_tool_bytes: usize,
+    /// The blocks of the history, oldest first.
+    pub blocks: Vec<Block>,
+    /// The shortest time that the client's cache breakpoints ask the provider to keep the prefix.
+    pub cache: CacheAsk,
+}
+
+/// What the client asks of the provider's prompt cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheAsk {
+    /// No breakpoint in the request.
+    #[default]
+    None,
+    /// Breakpoints kept for five minutes.
+    FiveMinutes,
+    /// At least one breakpoint kept for an hour.
+    OneHour,
+}
+
+/// Who speaks in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The person, or a tool on their side.
+    User,
+    /// The model.
+    Assistant,
+    /// Instructions in the middle of the history.
+    System,
+}
+
+/// One content block (or a message whose content is one plain string).
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Which message of the request, counted from 0.
+    pub message: usize,
+    /// Which block of that message, counted from 0.
+    pub index: usize,
+    /// Who speaks.
+    pub role: Role,
+    /// The block's raw bytes.
+    pub span: Span,
+    /// A part of `span` that clients move by themselves (`cache_control` with
+    /// its comma): left out of the chain digest, never changed.
+    pub moving: Option<Span>,
+    /// What it holds, as far as we may care.
+    pub content: Content,
+}
+
+/// What a block holds.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Text that was written by the person or the model: `Some` span of its JSON
+    /// string (with quotes) where there is one. Never changed; read for the question.
+    Said(Option<Span>),
+    /// A call to a tool.
+    Call(Call),
+    /// What a tool answered.
+    Result(ToolResult),
+    /// Everything else: thinking, images, unknown types. Never looked into.
+    Sealed,
+}
+
+/// The model's call to a tool.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Pairs the call with its result.
+    pub id: String,
+    /// The tool's name.
+    pub tool: String,
+    /// The raw JSON of its arguments.
+    pub input: Span,
+}
+
+/// A tool's answer: the only thing that is ever shortened.
+#[derive(Clone, Debug)]
+pub struct ToolResult {
+    /// Pairs it with its call.
+    pub id: String,
+    /// True when the tool said that it failed.
+    pub failed: bool,
+    /// The JSON strings (with quotes) that hold its text, in order.
+    pub texts: Vec<Span>,
+}
+
+impl Conversation {
+    /// Index of the first block after the model's last word: only from here on
+    /// can a block be new to the provider.
+    pub fn tail(&self) -> usize {
+        self.blocks.iter().rposition(|block| block.role == Role::Assistant).map_or(0, |last| last + 1)
+    }
+}

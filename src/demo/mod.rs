@@ -1,0 +1,1 @@
+//! The main job on a built-in agent, provider and set of tool outputs.

@@ -1,0 +1,26 @@
+//! headroom: tool outputs made shorter before a model reads them.
+//!
+//! The rooms, in the order a request meets them. See ARCHITECTURE.md for the
+//! trip and the floors.
+
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod cli;
+pub mod compress;
+pub mod config;
+pub mod conversation;
+pub mod demo;
+pub mod ledger;
+pub mod marker;
+pub mod mcp;
+pub mod proxy;
+pub mod receipt;
+pub mod refusal;
+pub mod retrieve;
+pub mod rewrite;
+pub mod store;
+pub mod text;
+pub mod tokens;
+pub mod units;
+pub mod wire;

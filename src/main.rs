@@ -1,0 +1,5 @@
+//! `headroom`: parse, run, exit code.
+
+fn main() -> std::process::ExitCode {
+    headroom::cli::main()
+}

@@ -1,0 +1,63 @@
+//! The one grammar in which headroom speaks inside a shortened text.
+//!
+//! ```text
+//! marker  = "[headroom: " said "]"                 always a line of its own, or one JSON string
+//! said    = what "; original kept: headroom retrieve " KEY      the first gap of a text
+//!         | what "; kept, same key"                             every further gap of the same text
+//!         | what                                                a legend: nothing was left out
+//! KEY     = 16 to 24 lower-case hex digits
+//! ```
+//!
+//! *Invariant:* nothing here decides anything: a text that has the shape of a
+//! marker is a text. Our own output is recognised by its digest in the store.
+
+use crate::units::Key;
+
+/// How every marker begins.
+pub const OPEN: &str = "[headroom: ";
+
+/// The first gap of a text: says what is missing there and how to get the whole original.
+///
+/// `what` is in the source's own units: `412 of 500 rows left out`.
+pub fn left_out(what: &str, key: &Key) -> String {
+    format!("{OPEN}{what}; original kept: headroom retrieve {key}]")
+}
+
+/// A further gap of a text whose first gap has named the key.
+pub fn left_out_too(what: &str) -> String {
+    format!("{OPEN}{what}; kept, same key]")
+}
+
+/// A legend: how a text was re-arranged. Nothing is left out.
+pub fn legend(how: &str) -> String {
+    format!("{OPEN}{how}]")
+}
+
+/// True for a line that has the shape of a marker (ours or not).
+pub fn is_marker(line: &str) -> bool {
+    line.starts_with(OPEN) && line.ends_with(']')
+}
+
+/// Writes the markers of one text: the first names the key, the others refer to it.
+#[derive(Debug)]
+pub struct Markers<'a> {
+    key: &'a Key,
+    named: bool,
+}
+
+impl<'a> Markers<'a> {
+    /// The markers of a text whose original is kept under `key`.
+    pub fn of(key: &'a Key) -> Markers<'a> {
+        Markers { key, named: false }
+    }
+
+    /// The next gap, in reading order.
+    pub fn gap(&mut self, what: &str) -> String {
+        if std::mem::replace(&mut self.named, true) { left_out_too(what) } else { left_out(what, self.key) }
+    }
+
+    /// True once a gap was written.
+    pub fn used(&self) -> bool {
+        self.named
+    }
+}

@@ -1,0 +1,1 @@
+//! Retrieve, compress and stats as tools of the Model Context Protocol, over stdio.

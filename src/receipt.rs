@@ -1,0 +1,151 @@
+//! What was done to one request, and what the provider said it cost.
+//!
+//! `rewrite` fills the receipt in, `wire` overhears the usage, the `store`
+//! keeps both, the `ledger` prices them.
+
+use crate::conversation::CacheAsk;
+use crate::refusal::Refusal;
+use crate::units::{Chain, Key, Millis, SessionId, Tokens};
+use std::collections::BTreeMap;
+
+/// What was done to one request.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// Which agent sent it (`claude`), or `unknown`.
+    pub agent: String,
+    /// The folder the agent works in; empty when unknown.
+    pub project: String,
+    /// The model asked for.
+    pub model: String,
+    /// When it arrived.
+    pub at: Millis,
+    /// Bytes of the body before and after.
+    pub bytes_before: u64,
+    /// Bytes that were forwarded.
+    pub bytes_after: u64,
+    /// What happened to each block that is new in this request and is a tool result.
+    pub blocks: Vec<BlockReceipt>,
+    /// Tokens that shortened blocks of earlier requests would have had, summed over the blocks replayed here.
+    pub replayed_before: Tokens,
+    /// Tokens those blocks have as they were sent.
+    pub replayed_after: Tokens,
+    /// Tokens of originals given back, that are new in this request.
+    pub given_back_new: Tokens,
+    /// Tokens of originals given back in earlier requests.
+    pub given_back_old: Tokens,
+    /// True when all that is new in this request are originals given back: without us it would not have been sent.
+    pub only_gives_back: bool,
+    /// Tokens of our own tool's definition in this request.
+    pub overhead: Tokens,
+    /// Refusals by name, over new blocks and the request as a whole.
+    pub refusals: BTreeMap<Refusal, u64>,
+    /// Digest of the whole history, and of everything ahead of it.
+    pub head: Option<Chain>,
+    /// All chain digests of this request's history (to see whether the next one extends it).
+    pub previous_is_prefix: bool,
+    /// Digest of system and tools.
+    pub preamble: Option<Chain>,
+    /// What the client asks of the prompt cache.
+    pub cache: CacheAsk,
+    /// How many blocks are new after the last request of the session.
+    pub new_blocks: u32,
+}
+
+/// What happened to one new tool result.
+#[derive(Clone, Debug)]
+pub struct BlockReceipt {
+    /// Where it stands in the request: `messages[4].content[0]`.
+    pub path: String,
+    /// The tool's name, or empty.
+    pub tool: String,
+    /// The kind of content, as the compressors name it (`json`, `log`, …), or `other`.
+    pub kind: &'static str,
+    /// Which compressor shortened it; `None` when it went as it was.
+    pub compressor: Option<&'static str>,
+    /// Where the original is kept; `None` when nothing is left out or nothing was done.
+    pub key: Option<Key>,
+    /// Why it went as it was.
+    pub refusal: Option<Refusal>,
+    /// Tokens of the client's text.
+    pub tokens_before: Tokens,
+    /// Tokens of what was sent.
+    pub tokens_after: Tokens,
+}
+
+impl Receipt {
+    /// An empty receipt for a request that arrived at `at`.
+    pub fn new(session: SessionId, at: Millis) -> Receipt {
+        Receipt {
+            session,
+            agent: String::new(),
+            project: String::new(),
+            model: String::new(),
+            at,
+            bytes_before: 0,
+            bytes_after: 0,
+            blocks: Vec::new(),
+            replayed_before: Tokens(0),
+            replayed_after: Tokens(0),
+            given_back_new: Tokens(0),
+            given_back_old: Tokens(0),
+            only_gives_back: false,
+            overhead: Tokens(0),
+            refusals: BTreeMap::new(),
+            head: None,
+            previous_is_prefix: true,
+            preamble: None,
+            cache: CacheAsk::None,
+            new_blocks: 0,
+        }
+    }
+
+    /// Counts one refusal.
+    pub fn refuse(&mut self, because: Refusal) {
+        *self.refusals.entry(because).or_default() += 1;
+    }
+
+    /// Tokens of blocks first shortened in this request: before and after.
+    pub fn first_sight(&self) -> (Tokens, Tokens) {
+        self.blocks
+            .iter()
+            .filter(|block| block.compressor.is_some())
+            .fold((Tokens(0), Tokens(0)), |(before, after), block| {
+                (before + block.tokens_before, after + block.tokens_after)
+            })
+    }
+}
+
+/// What the provider says a request cost, in its own tokens, per price class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Input neither read from nor written to the cache.
+    pub uncached: Tokens,
+    /// Input read from the prompt cache.
+    pub cache_read: Tokens,
+    /// Input written to the cache for five minutes.
+    pub cache_write_5m: Tokens,
+    /// Input written to the cache for an hour.
+    pub cache_write_1h: Tokens,
+    /// Output.
+    pub output: Tokens,
+}
+
+impl Usage {
+    /// All input tokens, of every class.
+    pub fn input(&self) -> Tokens {
+        self.uncached + self.cache_read + self.cache_write_5m + self.cache_write_1h
+    }
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The HTTP status; 0 when no answer came.
+    pub status: u16,
+    /// The usage, as far as it was overheard before the end; `None` when the answer carried none.
+    pub usage: Option<Usage>,
+    /// True when the answer was read to its end.
+    pub complete: bool,
+}

@@ -1,0 +1,8 @@
+//! Anthropic Messages requests.
+
+use crate::conversation::Conversation;
+
+/// Reads a request's body.
+pub fn read(_body: &[u8]) -> Option<Conversation> {
+    None
+}

@@ -1,0 +1,1 @@
+//! Finds the byte ranges of JSON values without building them.

@@ -1,0 +1,31 @@
+//! A provider's request shape, read into a [`Conversation`]; its answer's usage, overheard.
+//!
+//! *Invariant:* never writes a body; reports spans. *Invariant:* knows nothing
+//! of compression.
+
+pub mod anthropic;
+pub mod json;
+pub mod openai_chat;
+pub mod sse;
+pub mod usage;
+
+use crate::conversation::Conversation;
+
+/// A provider's way of speaking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wire {
+    /// Anthropic Messages: `POST /v1/messages`.
+    Anthropic,
+    /// OpenAI Chat Completions: `POST /v1/chat/completions`.
+    OpenAiChat,
+}
+
+impl Wire {
+    /// Reads a request's body; `None` when it is not of this wire's shape, or odd in any way.
+    pub fn read(self, body: &[u8]) -> Option<Conversation> {
+        match self {
+            Wire::Anthropic => anthropic::read(body),
+            Wire::OpenAiChat => openai_chat::read(body),
+        }
+    }
+}

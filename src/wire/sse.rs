@@ -1,0 +1,1 @@
+//! Splits an event stream into events, for listening only.

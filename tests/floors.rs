@@ -1,0 +1,1 @@
+//! The floors: which room may use which, and which outside thing only one room may say.

@@ -1,0 +1,1 @@
+//! The one integration binary: the program from outside, in a throwaway home.
