@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub struct Receipt {
     /// The session it belongs to.
     pub session: SessionId,
+    /// Names the wrap or the proxy run it came through.
+    pub run: String,
     /// Which agent sent it (`claude`), or `unknown`.
     pub agent: String,
     /// The folder the agent works in; empty when unknown.
@@ -41,16 +43,15 @@ pub struct Receipt {
     pub overhead: Tokens,
     /// Refusals by name, over new blocks and the request as a whole.
     pub refusals: BTreeMap<Refusal, u64>,
-    /// Digest of the whole history, and of everything ahead of it.
+    /// Chain digest of the last block: names the whole history.
     pub head: Option<Chain>,
-    /// All chain digests of this request's history (to see whether the next one extends it).
-    pub previous_is_prefix: bool,
+    /// The chain digest of every block of this request, oldest first; not kept on disk. A
+    /// request extends an earlier one when it holds the earlier one's `head`.
+    pub history: Vec<Chain>,
     /// Digest of system and tools.
     pub preamble: Option<Chain>,
     /// What the client asks of the prompt cache.
     pub cache: CacheAsk,
-    /// How many blocks are new after the last request of the session.
-    pub new_blocks: u32,
 }
 
 /// What happened to one new tool result.
@@ -79,6 +80,7 @@ impl Receipt {
     pub fn new(session: SessionId, at: Millis) -> Receipt {
         Receipt {
             session,
+            run: String::new(),
             agent: String::new(),
             project: String::new(),
             model: String::new(),
@@ -94,10 +96,9 @@ impl Receipt {
             overhead: Tokens(0),
             refusals: BTreeMap::new(),
             head: None,
-            previous_is_prefix: true,
+            history: Vec::new(),
             preamble: None,
             cache: CacheAsk::None,
-            new_blocks: 0,
         }
     }
 
