@@ -24,6 +24,8 @@ pub struct Conversation {
     pub our_tool_bytes: usize,
     /// The blocks of the history, oldest first.
     pub blocks: Vec<Block>,
+    /// The model's calls to tools, oldest first.
+    pub calls: Vec<Call>,
     /// The shortest time that the client's cache breakpoints ask the provider to keep the prefix.
     pub cache: CacheAsk,
 }
@@ -62,9 +64,9 @@ pub struct Block {
     pub role: Role,
     /// The block's raw bytes.
     pub span: Span,
-    /// A part of `span` that clients move by themselves (`cache_control` with
-    /// its comma): left out of the chain digest, never changed.
-    pub moving: Option<Span>,
+    /// Parts of `span` that clients move by themselves (`cache_control` with
+    /// its comma), in order: left out of the chain digest, never changed.
+    pub moving: Vec<Span>,
     /// What it holds, as far as we may care.
     pub content: Content,
 }
@@ -72,26 +74,57 @@ pub struct Block {
 /// What a block holds.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Text that was written by the person or the model: `Some` span of its JSON
-    /// string (with quotes) where there is one. Never changed; read for the question.
-    Said(Option<Span>),
-    /// A call to a tool.
-    Call(Call),
+    /// Text that was written by the person or the model: its JSON string (with
+    /// quotes). Never changed; read for the question.
+    Said(Said),
     /// What a tool answered.
     Result(ToolResult),
     /// Everything else: thinking, images, unknown types. Never looked into.
     Sealed,
 }
 
+/// Written text.
+#[derive(Clone, Copy, Debug)]
+pub struct Said {
+    /// Its JSON string, with quotes.
+    pub text: Span,
+    /// How much of the block the text is.
+    pub form: Form,
+}
+
+/// Whether a block says anything beside its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing: a plain string, or a text block with no other member than what
+    /// clients move. Clients turn one into the other when they move a
+    /// breakpoint, and the provider's cache sees no difference.
+    Plain,
+    /// Something (citations, for example).
+    Rich,
+}
+
 /// The model's call to a tool.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// Which block of the history it stands in.
+    pub block: usize,
     /// Pairs the call with its result.
     pub id: String,
     /// The tool's name.
     pub tool: String,
-    /// The raw JSON of its arguments.
-    pub input: Span,
+    /// Its arguments.
+    pub arguments: Arguments,
+}
+
+/// Where a call's arguments stand.
+#[derive(Clone, Copy, Debug)]
+pub enum Arguments {
+    /// As a JSON value.
+    Json(Span),
+    /// As a JSON value printed into a JSON string (with quotes).
+    Quoted(Span),
+    /// There are none.
+    Nothing,
 }
 
 /// A tool's answer: the only thing that is ever shortened.

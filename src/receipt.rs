@@ -6,6 +6,7 @@
 use crate::conversation::CacheAsk;
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What was done to one request.
@@ -62,9 +63,9 @@ pub struct BlockReceipt {
     /// The tool's name, or empty.
     pub tool: String,
     /// The kind of content, as the compressors name it (`json`, `log`, …), or `other`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Which compressor shortened it; `None` when it went as it was.
-    pub compressor: Option<&'static str>,
+    pub compressor: Option<Cow<'static, str>>,
     /// Where the original is kept; `None` when nothing is left out or nothing was done.
     pub key: Option<Key>,
     /// Why it went as it was.

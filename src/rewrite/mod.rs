@@ -70,6 +70,18 @@ pub struct Caller {
     pub now: Millis,
     /// Whether the store may be written.
     pub writes: Writes,
+    /// What of the history may be new.
+    pub reach: Reach,
+}
+
+/// What of a history that has no pins may be new to the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Only what follows the model's last word: what stands before it was sent
+    /// by somebody, and is in the provider's cache as it is. For a proxy.
+    Tail,
+    /// All of it: the caller sends through nobody else. For the filter and the library.
+    Everything,
 }
 
 /// Whether a rewrite may write to the store.
