@@ -13,6 +13,10 @@
 //! secret                 32 random bytes: what keys are hashed with
 //! ```
 
+mod requests;
+
+pub use requests::{BlockRow, Filter, KindRow, RequestRow, RetrievalRow, SessionRow};
+
 use crate::receipt::{Outcome, Receipt};
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens};
@@ -194,10 +198,16 @@ impl Store {
         Ok(fresh.clone())
     }
 
+    /// The pins of these chains that this process has in memory. Never waits, never fails: what
+    /// to replay when [`Store::pins`] can't be answered.
+    pub fn remembered(&self, chains: &[Chain]) -> Vec<Option<Pin>> {
+        vec![None; chains.len()]
+    }
+
     /// The pins of these chains, in the same order; `None` where there is none.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
+    /// [`StoreError::Database`]; the caller replays what [`Store::remembered`] knows and shortens nothing new.
     pub fn pins(&self, chains: &[Chain]) -> Result<Vec<Option<Pin>>, StoreError> {
         Ok(vec![None; chains.len()])
     }
