@@ -53,6 +53,39 @@ pub struct Receipt {
     pub preamble: Option<Chain>,
     /// What the client asks of the prompt cache.
     pub cache: CacheAsk,
+    /// Who pays for it: told by the kind of credential, never by its content.
+    pub billing: Billing,
+}
+
+/// How a request is paid for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Billing {
+    /// By the token: an API key.
+    ApiKey,
+    /// By a flat subscription: tokens count against a limit, no dollars are saved.
+    Subscription,
+    /// Can't be told.
+    #[default]
+    Unknown,
+}
+
+impl Billing {
+    /// Every way, in the order of this file.
+    pub const ALL: [Billing; 3] = [Billing::ApiKey, Billing::Subscription, Billing::Unknown];
+
+    /// The name in `stats`, in JSON and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Billing::ApiKey => "api_key",
+            Billing::Subscription => "subscription",
+            Billing::Unknown => "unknown",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn from_name(name: &str) -> Option<Billing> {
+        Billing::ALL.into_iter().find(|billing| billing.name() == name)
+    }
 }
 
 /// What happened to one new tool result.
@@ -100,6 +133,7 @@ impl Receipt {
             history: Vec::new(),
             preamble: None,
             cache: CacheAsk::None,
+            billing: Billing::Unknown,
         }
     }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use crate::config::ConfigError;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -50,6 +52,36 @@ pub fn say(line: impl Display) {
     let _ = writeln!(anstream::stdout(), "{line}");
 }
 
+/// Prints a JSON value of the answer, indented.
+pub fn say_json(value: &serde_json::Value) {
+    say(format_args!("{value:#}"));
+}
+
+/// An empty table without borders, as wide as the terminal at most (100 columns where there is none).
+pub fn table(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width().is_none() {
+        table.set_width(100);
+    }
+    table.set_header(headings.iter().copied());
+    table
+}
+
+/// Puts the numbers of these columns (counted from 0) under each other.
+pub fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// The table as text, without blanks at the ends of its lines.
+pub fn drawn(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
 /// Prints bytes of the answer exactly.
 pub fn say_exactly(bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
@@ -80,6 +112,7 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
             }
             ExitCode::from(failure.code)
         }
+        None if error.is::<ConfigError>() => ExitCode::from(exit::USAGE),
         None => ExitCode::from(exit::FAILED),
     }
 }
