@@ -20,8 +20,8 @@ pub struct Conversation {
     pub preamble: Vec<Span>,
     /// Names of the tools that this request offers.
     pub tools: Vec<String>,
-    /// Bytes of the tool definitions that are ours (0 when we are not offered).
-    pub our_tool_bytes: usize,
+    /// Where our own tool is defined; `None` when it is not offered.
+    pub our_tool: Option<Span>,
     /// The blocks of the history, oldest first.
     pub blocks: Vec<Block>,
     /// The model's calls to tools, oldest first.
@@ -31,7 +31,7 @@ pub struct Conversation {
 }
 
 /// What the client asks of the provider's prompt cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CacheAsk {
     /// No breakpoint in the request.
     #[default]
@@ -138,7 +138,18 @@ pub struct ToolResult {
     pub texts: Vec<Span>,
 }
 
+/// How the retrieval tool is called; clients put a prefix of their own before it.
+pub const RETRIEVAL_TOOL: &str = "headroom_retrieve";
+
 impl Conversation {
+    /// Notes that the request offers the tool `name`, defined in `definition`.
+    pub fn offer(&mut self, name: String, definition: Span) {
+        if name.ends_with(RETRIEVAL_TOOL) {
+            self.our_tool.get_or_insert(definition);
+        }
+        self.tools.push(name);
+    }
+
     /// Index of the first block after the model's last word: only from here on
     /// can a block be new to the provider.
     pub fn tail(&self) -> usize {

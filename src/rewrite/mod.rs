@@ -4,13 +4,35 @@
 //! as it came. *Invariant:* [`rewrite`] cannot fail; when in doubt it hands
 //! back what it was given and says why.
 
-use crate::compress::{Effort, Shortened};
-use crate::receipt::Receipt;
+pub mod chain;
+mod policy;
+pub mod splice;
+
+use crate::compress::{self, Allowance, Effort, Hint, Loss, Shortened};
+use crate::conversation::{Content, Conversation};
+use crate::receipt::{BlockReceipt, Receipt};
 use crate::refusal::Refusal;
-use crate::store::{Scope, Store};
-use crate::units::Millis;
-use crate::wire::Wire;
+use crate::store::{Frozen, Original, Pin, Scope, ShortenedPin, Store, StoreError};
+use crate::tokens;
+use crate::units::{Chain, Key, Millis, SessionId, Tokens, Work};
+use crate::wire::{Wire, json};
 use bytes::Bytes;
+use policy::Answered;
+use splice::Edit;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Version of the rules by which a text is shortened; frozen per session.
+///
+/// A change of anything that decides what is sent for a text counts it up.
+pub const RULES: u32 = 1;
+
+/// Bytes that the compressors may look at for one request; what is over goes verbatim.
+///
+/// The largest tool outputs that agents let through are 50 KB; twelve of them
+/// in parallel are under 1 MiB. Sixteen times that leaves room for programs
+/// that send whole files.
+const WORK_PER_REQUEST: u64 = 16 << 20;
 
 /// What a request is rewritten with.
 pub struct Desk<'a> {
@@ -40,6 +62,30 @@ pub enum Profile {
     Lossless,
     /// What is not needed now, with a way back.
     Shorten(Effort),
+}
+
+impl Profile {
+    /// The names, in the order of how much they leave out.
+    pub const NAMES: [&'static str; 3] = ["lossless", "balanced", "aggressive"];
+
+    /// The profile's name in the config file and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Lossless => "lossless",
+            Profile::Shorten(Effort::Balanced) => "balanced",
+            Profile::Shorten(Effort::Aggressive) => "aggressive",
+        }
+    }
+
+    /// Reads a name.
+    pub fn from_name(name: &str) -> Option<Profile> {
+        match name {
+            "lossless" => Some(Profile::Lossless),
+            "balanced" => Some(Profile::Shorten(Effort::Balanced)),
+            "aggressive" => Some(Profile::Shorten(Effort::Aggressive)),
+            _ => None,
+        }
+    }
 }
 
 /// How a client can get back what is left out (law 10).
@@ -89,19 +135,35 @@ pub enum Reach {
 pub enum Writes {
     /// Pins, originals.
     Keep,
-    /// Nothing (`count_tokens`): the same bytes as [`Writes::Keep`] would give, as far as that can be.
+    /// Nothing (`count_tokens`): the same bytes as [`Writes::Keep`] would give.
     Nothing,
 }
 
-/// Runs one compressor job.
+/// Runs compressor jobs.
 pub trait Bench: Send + Sync {
     /// Runs every job and gives the results in the same order. A job that panics is
-    /// `Err(Refusal::Panicked)`, one that the watchdog let go of `Err(Refusal::Hung)`.
+    /// `Err` with [`Refusal::Panicked`], one that the watchdog let go of with [`Refusal::Hung`].
     fn run(&self, jobs: Vec<Job>) -> Vec<Result<Shortened, (&'static str, Refusal)>>;
 }
 
 /// One text to shorten; owns all it needs, so that it can outlive its request when it hangs.
 pub type Job = Box<dyn FnOnce() -> Result<Shortened, (&'static str, Refusal)> + Send + 'static>;
+
+/// Runs the jobs one after the other on the caller's own thread, guarded but not watched.
+#[derive(Clone, Copy, Debug)]
+pub struct Inline;
+
+impl Bench for Inline {
+    fn run(&self, jobs: Vec<Job>) -> Vec<Result<Shortened, (&'static str, Refusal)>> {
+        jobs.into_iter().map(guarded).collect()
+    }
+}
+
+/// Runs one job; a panic in it becomes [`Refusal::Panicked`].
+pub fn guarded(job: Job) -> Result<Shortened, (&'static str, Refusal)> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(job))
+        .unwrap_or(Err((compress::Kind::Other.name(), Refusal::Panicked)))
+}
 
 /// A rewritten body and what was done.
 #[derive(Clone, Debug)]
@@ -113,7 +175,513 @@ pub struct Rewritten {
 }
 
 /// Rewrites one request's body. Cannot fail: at worst, the same bytes.
-pub fn rewrite(body: Bytes, caller: &Caller, _desk: &Desk<'_>) -> Rewritten {
-    let receipt = Receipt::new(crate::units::SessionId(caller.run.clone()), caller.now);
+pub fn rewrite(body: Bytes, caller: &Caller, desk: &Desk<'_>) -> Rewritten {
+    let Some(conversation) = caller.wire.read(&body) else {
+        return unread(body, caller, Refusal::Unreadable);
+    };
+    let chains = chain::digests(&body, &conversation, caller.wire);
+    let mut receipt = begin(&body, caller, &conversation, &chains);
+    let eligible = policy::eligible(&conversation);
+    let first_new = policy::first_new(&conversation, caller.reach);
+    let short = policy::too_short(&conversation.blocks[first_new..]);
+    (0..short).for_each(|_| receipt.refuse(Refusal::BelowFloor));
+
+    let request =
+        Request { body: &body, conversation: &conversation, chains: &chains, first_new, caller, desk };
+    let Ok(known) = request.known_pins(&eligible) else {
+        // What was sent before is not known: to shorten anything now could change it.
+        return unread(body.clone(), caller, Refusal::StoreFailed);
+    };
+    let fresh = request.shorten_new(&eligible, &known, &mut receipt);
+    let edits = request.edits(&eligible, &known, &fresh, &mut receipt);
+    request.count_given_back(&mut receipt);
+
+    let body = splice::splice(body.clone(), edits);
+    receipt.bytes_after = body.len() as u64;
     Rewritten { body, receipt }
+}
+
+/// The answer for a request that is not looked into.
+pub fn unread(body: Bytes, caller: &Caller, because: Refusal) -> Rewritten {
+    let session = caller.session.clone().unwrap_or_else(|| caller.run.clone());
+    let mut receipt = Receipt::new(SessionId(session), caller.now);
+    describe(&mut receipt, caller, body.len());
+    receipt.bytes_after = receipt.bytes_before;
+    receipt.refuse(because);
+    Rewritten { body, receipt }
+}
+
+fn describe(receipt: &mut Receipt, caller: &Caller, bytes: usize) {
+    receipt.run.clone_from(&caller.run);
+    receipt.agent.clone_from(&caller.agent);
+    receipt.project.clone_from(&caller.scope.project);
+    receipt.bytes_before = bytes as u64;
+}
+
+fn begin(body: &[u8], caller: &Caller, conversation: &Conversation, chains: &[Chain]) -> Receipt {
+    let mut receipt = Receipt::new(session_of(caller, conversation, chains), caller.now);
+    describe(&mut receipt, caller, body.len());
+    receipt.model.clone_from(&conversation.model);
+    receipt.cache = conversation.cache;
+    receipt.head = chains.last().copied();
+    receipt.history = chains.to_vec();
+    receipt.preamble = Some(chain::preamble(body, conversation));
+    if let Some(tool) = conversation.our_tool {
+        receipt.overhead = tokens::count(&String::from_utf8_lossy(tool.of(body)));
+    }
+    receipt
+}
+
+/// The client's own name for its session, else the root of its history within this run.
+fn session_of(caller: &Caller, conversation: &Conversation, chains: &[Chain]) -> SessionId {
+    if let Some(session) = caller.session.as_ref().or(conversation.session.as_ref()) {
+        return SessionId(session.clone());
+    }
+    match chains.first() {
+        Some(Chain(root)) => {
+            let root: String = root[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+            SessionId(format!("{}-{root}", caller.run))
+        }
+        None => SessionId(caller.run.clone()),
+    }
+}
+
+/// A request that was read, with all that is needed to decide on it.
+struct Request<'a> {
+    body: &'a [u8],
+    conversation: &'a Conversation,
+    chains: &'a [Chain],
+    first_new: usize,
+    caller: &'a Caller,
+    desk: &'a Desk<'a>,
+}
+
+/// A text of a new block that is to be shortened.
+struct Candidate {
+    /// Which of the eligible blocks, and which of its texts.
+    place: (usize, usize),
+    text: Arc<str>,
+    key: Key,
+    before: Tokens,
+    tool: String,
+    loss_allowed: bool,
+}
+
+/// What became of the texts of one new block.
+struct Fresh {
+    pin: Pin,
+    kind: Cow<'static, str>,
+    compressor: Option<Cow<'static, str>>,
+    key: Option<Key>,
+    refusal: Option<Refusal>,
+    before: Tokens,
+    after: Tokens,
+}
+
+impl Request<'_> {
+    /// What was sent for these blocks before.
+    fn known_pins(&self, eligible: &[Answered<'_>]) -> Result<Vec<Option<Pin>>, StoreError> {
+        let chains: Vec<Chain> = eligible.iter().map(|eligible| self.chains[eligible.block]).collect();
+        match self.desk.store {
+            Some(store) if !chains.is_empty() => store.pins(&chains),
+            _ => Ok(vec![None; chains.len()]),
+        }
+    }
+
+    /// Shortens what may be shortened and pins every block that had no pin. The
+    /// answer has one entry for each eligible block: `None` where a pin was known.
+    fn shorten_new(
+        &self,
+        eligible: &[Answered<'_>],
+        known: &[Option<Pin>],
+        receipt: &mut Receipt,
+    ) -> Vec<Option<Fresh>> {
+        let mut fresh: Vec<Option<Fresh>> =
+            known.iter().map(|pin| pin.is_none().then(Fresh::verbatim)).collect();
+        if fresh.iter().all(Option::is_none) {
+            return fresh;
+        }
+        let candidates = self.candidates(eligible, &mut fresh, receipt);
+        let originals = self.compress(candidates, &mut fresh);
+        self.pin(eligible, &mut fresh, &originals, receipt);
+        for fresh in fresh.iter().flatten() {
+            if let Some(because) = fresh.refusal {
+                receipt.refuse(because);
+            }
+        }
+        fresh
+    }
+
+    /// The texts that the policy clears; what it does not clear is noted in `fresh`.
+    fn candidates(
+        &self,
+        eligible: &[Answered<'_>],
+        fresh: &mut [Option<Fresh>],
+        receipt: &mut Receipt,
+    ) -> Vec<(Candidate, Job)> {
+        let mut session = None;
+        let mut work_left = WORK_PER_REQUEST;
+        let mut candidates = Vec::new();
+        for (number, eligible) in eligible.iter().enumerate() {
+            let Some(fresh) = &mut fresh[number] else { continue };
+            if let Err(because) = policy::clear(self.body, eligible, self.first_new) {
+                fresh.refusal = Some(because);
+                continue;
+            }
+            let Some(store) = self.desk.store else {
+                fresh.refusal = Some(Refusal::StoreFailed);
+                continue;
+            };
+            let session = session.get_or_insert_with(|| self.frozen(store, receipt));
+            let session = match session {
+                Ok(session) => session,
+                Err(because) => {
+                    fresh.refusal = Some(*because);
+                    continue;
+                }
+            };
+            let told = Arc::new(policy::told(self.body, self.conversation, eligible));
+            for (place, &span) in eligible.result.texts.iter().enumerate() {
+                let Some(text) = json::text_of(span.of(self.body)) else {
+                    fresh.refusal = Some(Refusal::OddText);
+                    continue;
+                };
+                if store.is_ours(&text).unwrap_or(false) {
+                    fresh.refusal = Some(Refusal::OwnOutput);
+                    continue;
+                }
+                let before = tokens::count(&text);
+                fresh.before += before;
+                fresh.after += before;
+                if work_left < text.len() as u64 {
+                    fresh.refusal = Some(Refusal::OverBudget);
+                    continue;
+                }
+                work_left -= text.len() as u64;
+                let text: Arc<str> = text.into();
+                let key = store.key(&text, &self.caller.scope);
+                candidates.push((
+                    Candidate {
+                        place: (number, place),
+                        text: text.clone(),
+                        key: key.clone(),
+                        before,
+                        tool: told.tool.clone(),
+                        loss_allowed: session.loss_allowed,
+                    },
+                    job(text, key, told.clone(), *session),
+                ));
+            }
+        }
+        candidates
+    }
+
+    /// The session's frozen settings, as far as they allow anything.
+    fn frozen(&self, store: &Store, receipt: &mut Receipt) -> Result<Session, Refusal> {
+        let settings = self.desk.settings;
+        let fresh = Frozen { profile: settings.profile.name().to_owned(), rules: RULES, on: settings.on };
+        let frozen = match self.caller.writes {
+            Writes::Keep => {
+                let Caller { agent, scope, now, .. } = self.caller;
+                store.session(&receipt.session, &fresh, agent, &scope.project, *now).unwrap_or_else(|_| {
+                    receipt.refuse(Refusal::StoreFailed);
+                    fresh
+                })
+            }
+            Writes::Nothing => fresh,
+        };
+        if !(frozen.on && settings.on) {
+            return Err(Refusal::Off);
+        }
+        if store.breaker(&receipt.session).ok().flatten().is_some() {
+            return Err(Refusal::BreakerOpen);
+        }
+        let profile = Profile::from_name(&frozen.profile).unwrap_or(Profile::Lossless);
+        Ok(match profile {
+            Profile::Lossless => {
+                Session { effort: Effort::Balanced, loss_allowed: false, wanted_loss: false }
+            }
+            Profile::Shorten(effort) => Session {
+                effort,
+                loss_allowed: policy::has_way_back(&settings.way_back, self.conversation),
+                wanted_loss: true,
+            },
+        })
+    }
+
+    /// Runs the compressors and notes what they made; gives the originals to keep.
+    fn compress(&self, candidates: Vec<(Candidate, Job)>, fresh: &mut [Option<Fresh>]) -> Vec<Original> {
+        let (candidates, jobs): (Vec<_>, Vec<_>) = candidates.into_iter().unzip();
+        if jobs.is_empty() {
+            return Vec::new();
+        }
+        let results = self.desk.bench.run(jobs);
+        let mut originals = Vec::new();
+        for (candidate, result) in candidates.into_iter().zip(results) {
+            let Some(fresh) = &mut fresh[candidate.place.0] else { continue };
+            match check(&candidate, result) {
+                Ok((shortened, after)) => {
+                    fresh.after.0 -= candidate.before.0 - after.0;
+                    fresh.kind = shortened.kind.name().into();
+                    fresh.compressor = Some(shortened.compressor.into());
+                    fresh.refusal = None;
+                    // The original of a lossless text is kept as well: `retrieve` gives exact bytes for either.
+                    fresh.key = Some(candidate.key.clone());
+                    originals.push(Original {
+                        key: candidate.key,
+                        text: candidate.text,
+                        scope: self.caller.scope.clone(),
+                        kind: fresh.kind.to_string(),
+                        tool: candidate.tool,
+                    });
+                    fresh.replace(candidate.place.1, shortened.text);
+                }
+                Err((kind, because)) => {
+                    if fresh.compressor.is_none() {
+                        fresh.kind = kind.into();
+                        fresh.refusal = Some(because);
+                    }
+                }
+            }
+        }
+        for fresh in fresh.iter_mut().flatten() {
+            fresh.sum_up();
+        }
+        originals
+    }
+
+    /// Writes the pins down; what can't be written down goes as it came.
+    fn pin(
+        &self,
+        eligible: &[Answered<'_>],
+        fresh: &mut [Option<Fresh>],
+        originals: &[Original],
+        receipt: &mut Receipt,
+    ) {
+        let Some(store) = self.desk.store.filter(|_| self.caller.writes == Writes::Keep) else {
+            return;
+        };
+        let pins: Vec<(Chain, Pin)> = fresh
+            .iter()
+            .zip(eligible)
+            .filter_map(|(fresh, eligible)| Some((self.chains[eligible.block], fresh.as_ref()?.pin.clone())))
+            .collect();
+        match store.pin(&receipt.session, &pins, originals, self.caller.now) {
+            Ok(winners) => {
+                for (fresh, winner) in fresh.iter_mut().flatten().zip(winners) {
+                    fresh.yield_to(winner);
+                }
+            }
+            Err(_) => {
+                for fresh in fresh.iter_mut().flatten() {
+                    if fresh.pin != Pin::Verbatim {
+                        *fresh = Fresh { before: fresh.before, after: fresh.before, ..Fresh::verbatim() };
+                        fresh.refusal = Some(Refusal::StoreFailed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The replacements for all blocks, with what they save written into the receipt.
+    fn edits(
+        &self,
+        eligible: &[Answered<'_>],
+        known: &[Option<Pin>],
+        fresh: &[Option<Fresh>],
+        receipt: &mut Receipt,
+    ) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        for ((eligible, known), fresh) in eligible.iter().zip(known).zip(fresh) {
+            let pin = match (known, fresh) {
+                (Some(pin), _) => pin,
+                (None, Some(fresh)) => &fresh.pin,
+                (None, None) => continue,
+            };
+            if let Pin::Shortened(pin) = pin {
+                for (place, text) in &pin.texts {
+                    if let Some(&span) = eligible.result.texts.get(*place as usize) {
+                        edits.push(Edit { span, text: text.clone() });
+                    }
+                }
+            }
+            self.enter(eligible, pin, fresh.as_ref(), receipt);
+        }
+        edits
+    }
+
+    /// Writes one block into the receipt.
+    fn enter(&self, eligible: &Answered<'_>, pin: &Pin, fresh: Option<&Fresh>, receipt: &mut Receipt) {
+        let is_new = self.first_new <= eligible.block;
+        match (fresh, pin) {
+            (Some(fresh), _) if is_new => receipt.blocks.push(BlockReceipt {
+                path: self.path_of(eligible),
+                tool: eligible.call.map(|call| call.tool.clone()).unwrap_or_default(),
+                kind: fresh.kind.clone(),
+                compressor: fresh.compressor.clone(),
+                key: fresh.key.clone(),
+                refusal: fresh.refusal,
+                tokens_before: fresh.before,
+                tokens_after: fresh.after,
+            }),
+            // Sent before, and yet behind the model's last word: a request that is tried again.
+            (None, Pin::Shortened(pin)) if is_new && self.caller.reach == Reach::Tail => {
+                receipt.blocks.push(BlockReceipt {
+                    path: self.path_of(eligible),
+                    tool: eligible.call.map(|call| call.tool.clone()).unwrap_or_default(),
+                    kind: pin.kind.clone().into(),
+                    compressor: Some(pin.compressor.clone().into()),
+                    key: None,
+                    refusal: None,
+                    tokens_before: pin.tokens_before,
+                    tokens_after: pin.tokens_after,
+                });
+            }
+            (_, Pin::Shortened(pin)) => {
+                receipt.replayed_before += pin.tokens_before;
+                receipt.replayed_after += pin.tokens_after;
+            }
+            (_, Pin::Verbatim) => {}
+        }
+    }
+
+    fn path_of(&self, eligible: &Answered<'_>) -> String {
+        let block = &self.conversation.blocks[eligible.block];
+        format!("messages[{}].content[{}]", block.message, block.index)
+    }
+
+    /// Counts the originals that were given back: they cost what was saved on them, and more.
+    fn count_given_back(&self, receipt: &mut Receipt) {
+        let tail = self.conversation.tail();
+        let mut new_results = 0;
+        let mut new_given_back = 0;
+        for eligible in policy::answered(self.conversation) {
+            let is_new = tail <= eligible.block;
+            new_results += usize::from(is_new);
+            if !policy::gives_back(self.body, eligible.call) {
+                continue;
+            }
+            let bytes: usize = eligible.result.texts.iter().map(|text| text.len()).sum();
+            let tokens = tokens::estimate(bytes);
+            if is_new {
+                new_given_back += 1;
+                receipt.given_back_new += tokens;
+            } else {
+                receipt.given_back_old += tokens;
+            }
+        }
+        let said_something =
+            self.conversation.blocks[tail..].iter().any(|block| !matches!(block.content, Content::Result(_)));
+        receipt.only_gives_back = 0 < new_given_back && new_given_back == new_results && !said_something;
+    }
+}
+
+/// What the frozen settings of a session come to for one request.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    effort: Effort,
+    loss_allowed: bool,
+    wanted_loss: bool,
+}
+
+/// The work of one candidate; owns what it needs.
+fn job(text: Arc<str>, key: Key, told: Arc<policy::Told>, session: Session) -> Job {
+    Box::new(move || {
+        let hint = Hint {
+            tool: &told.tool,
+            command: &told.command,
+            path: &told.path,
+            query: &told.query,
+            failed: told.failed,
+        };
+        let allowance = Allowance {
+            loss: if session.loss_allowed { Loss::KeptUnder(&key) } else { Loss::Nothing },
+            effort: session.effort,
+            work: Work(WORK_PER_REQUEST),
+        };
+        compress::compress(&text, &hint, &allowance).map_err(|(kind, because)| {
+            let withheld = session.wanted_loss && !session.loss_allowed && because == Refusal::NoGain;
+            (kind.name(), if withheld { Refusal::NoWayBack } else { because })
+        })
+    })
+}
+
+/// Looks at a compressor's result before it is believed: allowed, and smaller by the floor.
+fn check(
+    candidate: &Candidate,
+    result: Result<Shortened, (&'static str, Refusal)>,
+) -> Result<(Shortened, Tokens), (&'static str, Refusal)> {
+    let shortened = result?;
+    if shortened.left_out && !candidate.loss_allowed {
+        return Err((shortened.kind.name(), Refusal::NoWayBack));
+    }
+    let after = tokens::count(&shortened.text);
+    if compress::worth_it(candidate.before, after, shortened.left_out)
+        && shortened.text.len() < candidate.text.len()
+    {
+        Ok((shortened, after))
+    } else {
+        Err((shortened.kind.name(), Refusal::NoGain))
+    }
+}
+
+impl Fresh {
+    fn verbatim() -> Fresh {
+        Fresh {
+            pin: Pin::Verbatim,
+            kind: "other".into(),
+            compressor: None,
+            key: None,
+            refusal: None,
+            before: Tokens(0),
+            after: Tokens(0),
+        }
+    }
+
+    /// Notes that the text `place` is sent as `text`.
+    fn replace(&mut self, place: usize, text: String) {
+        let mut texts = match &self.pin {
+            Pin::Verbatim => Vec::new(),
+            Pin::Shortened(pin) => pin.texts.clone(),
+        };
+        texts.push((place as u32, text));
+        self.pin = Pin::Shortened(Arc::new(ShortenedPin {
+            texts,
+            tokens_before: Tokens(0),
+            tokens_after: Tokens(0),
+            compressor: String::new(),
+            kind: String::new(),
+        }));
+    }
+
+    /// Completes the pin with what is only known once all texts of the block are done.
+    fn sum_up(&mut self) {
+        if let Pin::Shortened(pin) = &self.pin {
+            self.pin = Pin::Shortened(Arc::new(ShortenedPin {
+                texts: pin.texts.clone(),
+                tokens_before: self.before,
+                tokens_after: self.after,
+                compressor: self.compressor.as_deref().unwrap_or_default().to_owned(),
+                kind: self.kind.to_string(),
+            }));
+        }
+    }
+
+    /// Another process was first: its bytes hold.
+    fn yield_to(&mut self, winner: Pin) {
+        if winner == self.pin {
+            return;
+        }
+        match &winner {
+            Pin::Verbatim => *self = Fresh { before: self.before, after: self.before, ..Fresh::verbatim() },
+            Pin::Shortened(pin) => {
+                self.before = pin.tokens_before;
+                self.after = pin.tokens_after;
+                self.kind = pin.kind.clone().into();
+                self.compressor = Some(pin.compressor.clone().into());
+                self.refusal = None;
+            }
+        }
+        self.pin = winner;
+    }
 }

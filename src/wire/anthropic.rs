@@ -1,8 +1,285 @@
 //! Anthropic Messages requests.
+//!
+//! Shape: `{"model", "system", "tools": [{"name", …}], "messages": [{"role",
+//! "content": string | [block]}], "metadata": {"user_id"}, "stream"}`. What a
+//! tool answered is a `tool_result` block, its `content` a string or a list
+//! with `text` blocks. Every other type of block is sealed.
 
-use crate::conversation::Conversation;
+use super::json::{self, Member};
+use crate::conversation::{
+    Arguments, Block, CacheAsk, Call, Content, Conversation, Form, Role, Said, ToolResult,
+};
+use crate::units::Span;
 
-/// Reads a request's body.
-pub fn read(_body: &[u8]) -> Option<Conversation> {
-    None
+/// Reads a request's body; `None` when anything that we look at is odd.
+pub fn read(body: &[u8]) -> Option<Conversation> {
+    let request = Fields::of(body, json::whole(body)?)?;
+    let mut conversation = Conversation {
+        model: request.text(b"model")?.unwrap_or_default(),
+        stream: request.is_true(b"stream")?,
+        session: request.one(b"metadata")?.and_then(|metadata| session_of(body, metadata)),
+        ..Conversation::default()
+    };
+    for name in [&b"system"[..], b"tools", b"tool_choice", b"thinking"] {
+        conversation.preamble.extend(request.one(name)?);
+    }
+    conversation.preamble.sort_by_key(|span| span.start);
+    if let Some(tools) = request.one(b"tools")? {
+        read_tools(body, tools, &mut conversation)?;
+        note_breakpoints(body, tools, &mut conversation);
+    }
+    if let Some(system) = request.one(b"system")? {
+        note_breakpoints(body, system, &mut conversation);
+    }
+    for (number, message) in json::elements(body, request.one(b"messages")??)?.into_iter().enumerate() {
+        read_message(body, message, number, &mut conversation)?;
+    }
+    Some(conversation)
+}
+
+/// The members of an object, looked up by name; a name that occurs twice is an oddity.
+struct Fields<'a> {
+    body: &'a [u8],
+    members: Vec<Member>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(body: &'a [u8], span: Span) -> Option<Fields<'a>> {
+        Some(Fields { body, members: json::members(body, span)? })
+    }
+
+    /// `Some(None)`: not there. `None`: there twice.
+    fn one(&self, name: &[u8]) -> Option<Option<Span>> {
+        let mut found = self.members.iter().filter(|member| member.name_in(self.body) == name);
+        let first = found.next().map(|member| member.value);
+        found.next().is_none().then_some(first)
+    }
+
+    /// As [`Fields::one`], for a string's text. Another type, or an odd text, is an oddity.
+    fn text(&self, name: &[u8]) -> Option<Option<String>> {
+        match self.one(name)? {
+            None => Some(None),
+            Some(span) => json::text_of(span.of(self.body)).map(Some),
+        }
+    }
+
+    fn is_true(&self, name: &[u8]) -> Option<bool> {
+        Some(self.one(name)?.is_some_and(|span| span.of(self.body) == b"true"))
+    }
+
+    /// The span of the member `name` with the comma that belongs to it.
+    fn with_comma(&self, name: &[u8]) -> Option<Span> {
+        let at = self.members.iter().position(|member| member.name_in(self.body) == name)?;
+        let own = Span { start: self.members[at].name.start, end: self.members[at].value.end };
+        Some(match (at.checked_sub(1), self.members.get(at + 1)) {
+            (Some(before), _) => Span { start: self.members[before].value.end, end: own.end },
+            (None, Some(after)) => Span { start: own.start, end: after.name.start },
+            (None, None) => own,
+        })
+    }
+}
+
+/// The client's own session: Claude Code writes a JSON object with `session_id`
+/// into `metadata.user_id`, and earlier wrote `user_…_session_UUID`.
+fn session_of(body: &[u8], metadata: Span) -> Option<String> {
+    let user = Fields::of(body, metadata)?.text(b"user_id")??;
+    if let Ok(parts) = serde_json::from_str::<serde_json::Value>(&user)
+        && let Some(session) = parts.get("session_id").and_then(serde_json::Value::as_str)
+    {
+        return (!session.is_empty()).then(|| session.to_owned());
+    }
+    let (_, session) = user.rsplit_once("_session_")?;
+    (!session.is_empty()).then(|| session.to_owned())
+}
+
+fn read_tools(body: &[u8], tools: Span, conversation: &mut Conversation) -> Option<()> {
+    for tool in json::elements(body, tools)? {
+        if let Some(name) = Fields::of(body, tool)?.text(b"name")? {
+            conversation.offer(name, tool);
+        }
+    }
+    Some(())
+}
+
+/// Sees breakpoints in a part that is not taken apart.
+fn note_breakpoints(body: &[u8], part: Span, conversation: &mut Conversation) {
+    let bytes = part.of(body);
+    if memchr::memmem::find(bytes, b"\"cache_control\"").is_some() {
+        let hour = memchr::memmem::find(bytes, b"\"1h\"").is_some();
+        conversation.cache =
+            conversation.cache.max(if hour { CacheAsk::OneHour } else { CacheAsk::FiveMinutes });
+    }
+}
+
+fn read_message(body: &[u8], message: Span, number: usize, conversation: &mut Conversation) -> Option<()> {
+    let fields = Fields::of(body, message)?;
+    let role = match fields.text(b"role")??.as_str() {
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "system" => Role::System,
+        _ => return None,
+    };
+    let content = fields.one(b"content")??;
+    if json::is_string(body, content) {
+        let said = Said { text: content, form: Form::Plain };
+        conversation.blocks.push(Block {
+            message: number,
+            index: 0,
+            role,
+            span: content,
+            moving: Vec::new(),
+            content: Content::Said(said),
+        });
+        return Some(());
+    }
+    for (index, block) in json::elements(body, content)?.into_iter().enumerate() {
+        let place = Place { message: number, index, role };
+        read_block(body, block, place, conversation)?;
+    }
+    Some(())
+}
+
+struct Place {
+    message: usize,
+    index: usize,
+    role: Role,
+}
+
+fn read_block(body: &[u8], span: Span, place: Place, conversation: &mut Conversation) -> Option<()> {
+    let fields = Fields::of(body, span)?;
+    let mut moving: Vec<Span> = fields.with_comma(b"cache_control").into_iter().collect();
+    if let Some(asked) = fields.one(b"cache_control")? {
+        let hour = memchr::memmem::find(asked.of(body), b"\"1h\"").is_some();
+        conversation.cache =
+            conversation.cache.max(if hour { CacheAsk::OneHour } else { CacheAsk::FiveMinutes });
+    }
+    let kind = fields.text(b"type")?.unwrap_or_default();
+    let content = match (kind.as_str(), place.role) {
+        ("text", _) => match fields.one(b"text")? {
+            Some(text) if json::is_string(body, text) => {
+                let plain = fields.members.len() == 2 + moving.len();
+                Content::Said(Said { text, form: if plain { Form::Plain } else { Form::Rich } })
+            }
+            _ => Content::Sealed,
+        },
+        ("tool_use", Role::Assistant) => {
+            conversation.calls.push(Call {
+                block: conversation.blocks.len(),
+                id: fields.text(b"id")?.unwrap_or_default(),
+                tool: fields.text(b"name")?.unwrap_or_default(),
+                arguments: fields.one(b"input")?.map_or(Arguments::Nothing, Arguments::Json),
+            });
+            Content::Sealed
+        }
+        ("tool_result", Role::User) => {
+            let texts = match fields.one(b"content")? {
+                Some(content) => read_result(body, content, &mut moving)?,
+                None => Vec::new(),
+            };
+            Content::Result(ToolResult {
+                id: fields.text(b"tool_use_id")?.unwrap_or_default(),
+                failed: fields.is_true(b"is_error")?,
+                texts,
+            })
+        }
+        _ => Content::Sealed,
+    };
+    moving.sort_by_key(|span| span.start);
+    let Place { message, index, role } = place;
+    conversation.blocks.push(Block { message, index, role, span, moving, content });
+    Some(())
+}
+
+/// The strings of a tool result's `content`.
+fn read_result(body: &[u8], content: Span, moving: &mut Vec<Span>) -> Option<Vec<Span>> {
+    if json::is_string(body, content) {
+        return Some(vec![content]);
+    }
+    if content.of(body) == b"null" {
+        return Some(Vec::new());
+    }
+    let mut texts = Vec::new();
+    for part in json::elements(body, content)? {
+        let fields = Fields::of(body, part)?;
+        moving.extend(fields.with_comma(b"cache_control"));
+        if fields.text(b"type")?.as_deref() == Some("text") {
+            texts.extend(fields.one(b"text")?.filter(|&text| json::is_string(body, text)));
+        }
+    }
+    Some(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts<'a>(body: &'a str, conversation: &Conversation) -> Vec<&'a str> {
+        let mut found = Vec::new();
+        for block in &conversation.blocks {
+            if let Content::Result(result) = &block.content {
+                found.extend(result.texts.iter().map(|span| &body[span.range()]));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn results_are_found_as_a_string_and_as_a_list() {
+        let body = r#"{"model":"claude-x","messages":[
+            {"role":"user","content":"hi"},
+            {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"tool_use","id":"t1","name":"Bash","input":{"command":"ls"}}]},
+            {"content":[{"type":"tool_result","tool_use_id":"t1","content":"one\n"},
+                {"type":"tool_result","tool_use_id":"t2","is_error":true,"content":[{"type":"text","text":"two"},{"type":"image","source":{}}]}],"role":"user"}],
+            "metadata":{"user_id":"{\"session_id\":\"s-1\"}"},"stream":true}"#;
+        let conversation = read(body.as_bytes()).expect("readable");
+        assert_eq!(texts(body, &conversation), [r#""one\n""#, r#""two""#]);
+        assert_eq!(conversation.session.as_deref(), Some("s-1"));
+        assert_eq!(conversation.calls[0].tool, "Bash");
+        assert_eq!(conversation.tail(), 3);
+        assert!(conversation.stream);
+    }
+
+    #[test]
+    fn an_older_session_name_is_read_too() {
+        let body = r#"{"messages":[],"metadata":{"user_id":"user_ab_account__session_11-22"}}"#;
+        assert_eq!(read(body.as_bytes()).unwrap().session.as_deref(), Some("11-22"));
+    }
+
+    #[test]
+    fn the_breakpoint_is_found_with_its_comma() {
+        let cases = [
+            (
+                r#"{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}"#,
+                r#","cache_control":{"type":"ephemeral"}"#,
+            ),
+            (
+                r#"{"cache_control":{"ttl":"1h"},"type":"text","text":"a"}"#,
+                r#""cache_control":{"ttl":"1h"},"#,
+            ),
+            (r#"{"type":"text", "cache_control":null , "text":"a"}"#, r#", "cache_control":null"#),
+        ];
+        for (block, moving) in cases {
+            let body = format!(r#"{{"messages":[{{"role":"user","content":[{block}]}}]}}"#);
+            let conversation = read(body.as_bytes()).expect("readable");
+            assert_eq!(&body[conversation.blocks[0].moving[0].range()], moving);
+        }
+    }
+
+    #[test]
+    fn an_odd_shape_is_not_read() {
+        let odd = [
+            "[]",
+            "{}",
+            r#"{"messages":"x"}"#,
+            r#"{"messages":[1,null]}"#,
+            r#"{"messages":[{"role":"user"}]}"#,
+            r#"{"messages":[{"role":"user","content":null}]}"#,
+            r#"{"messages":[{"role":"user","content":"a","content":"b"}]}"#,
+            r#"{"messages":[],"messages":[]}"#,
+            r#"{"messages":[{"role":"user","c\u006fntent":"b","content":"a"}]}"#,
+        ];
+        for body in odd {
+            assert!(read(body.as_bytes()).is_none(), "{body}");
+        }
+    }
 }
