@@ -1,1 +1,10 @@
 //! The main job on a built-in agent, provider and set of tool outputs.
+//!
+//! Also the provider that the tests talk to. *Invariant:* nothing here leaves
+//! this machine: the only socket listens on 127.0.0.1.
+
+pub mod provider;
+pub mod script;
+
+mod cache;
+mod check;
