@@ -12,6 +12,7 @@ pub mod config;
 pub mod conversation;
 pub mod demo;
 pub mod ledger;
+pub mod library;
 pub mod marker;
 pub mod mcp;
 pub mod proxy;
@@ -24,3 +25,6 @@ pub mod text;
 pub mod tokens;
 pub mod units;
 pub mod wire;
+
+pub use library::{Compressed, CompressedBody, Headroom};
+pub use rewrite::Profile;

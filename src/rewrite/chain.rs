@@ -10,9 +10,9 @@ use crate::conversation::{Block, Content, Conversation, Form, Role};
 use crate::units::{Chain, Span};
 use crate::wire::Wire;
 
-/// The chain digest of every block, oldest first.
-pub fn digests(body: &[u8], conversation: &Conversation, wire: Wire) -> Vec<Chain> {
-    let mut last = root(wire);
+/// The chain digest of every block, oldest first. `realm` keeps histories apart that never meet.
+pub fn digests(body: &[u8], conversation: &Conversation, wire: Wire, realm: &str) -> Vec<Chain> {
+    let mut last = root(wire, realm);
     let mut message = usize::MAX;
     let mut chains = Vec::with_capacity(conversation.blocks.len());
     for block in &conversation.blocks {
@@ -35,12 +35,12 @@ pub fn preamble(body: &[u8], conversation: &Conversation) -> Chain {
     cut(&hasher)
 }
 
-fn root(wire: Wire) -> Chain {
+fn root(wire: Wire, realm: &str) -> Chain {
     let name: &[u8] = match wire {
         Wire::Anthropic => b"headroom chain 1 anthropic",
         Wire::OpenAiChat => b"headroom chain 1 openai chat",
     };
-    cut(blake3::Hasher::new().update(name))
+    cut(blake3::Hasher::new().update(name).update(realm.as_bytes()))
 }
 
 fn next(last: Chain, body: &[u8], block: &Block, opens: bool) -> Chain {
@@ -82,7 +82,7 @@ mod tests {
     fn chains(messages: &str) -> Vec<Chain> {
         let body = format!(r#"{{"messages":[{messages}]}}"#);
         let conversation = Wire::Anthropic.read(body.as_bytes()).expect("readable");
-        digests(body.as_bytes(), &conversation, Wire::Anthropic)
+        digests(body.as_bytes(), &conversation, Wire::Anthropic, "")
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::compress::{self, Allowance, Effort, Hint, Loss, Shortened};
 use crate::conversation::{Content, Conversation};
 use crate::receipt::{BlockReceipt, Receipt};
 use crate::refusal::Refusal;
-use crate::store::{Frozen, Original, Pin, Scope, ShortenedPin, Store, StoreError};
+use crate::store::{Frozen, Original, Pin, Scope, ShortenedPin, Store};
 use crate::tokens;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens, Work};
 use crate::wire::{Wire, json};
@@ -120,6 +120,19 @@ pub struct Caller {
     pub reach: Reach,
 }
 
+impl Caller {
+    /// What sets this caller's histories apart from others'. A proxy's have
+    /// nothing: a resumed history is the same whoever carries it. A filter's
+    /// have its run, which names the profile: nothing remembers which profile a
+    /// caller of the filter took the last time.
+    fn realm(&self) -> &str {
+        match self.reach {
+            Reach::Tail => "",
+            Reach::Everything => &self.run,
+        }
+    }
+}
+
 /// What of a history that has no pins may be new to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -179,7 +192,7 @@ pub fn rewrite(body: Bytes, caller: &Caller, desk: &Desk<'_>) -> Rewritten {
     let Some(conversation) = caller.wire.read(&body) else {
         return unread(body, caller, Refusal::Unreadable);
     };
-    let chains = chain::digests(&body, &conversation, caller.wire);
+    let chains = chain::digests(&body, &conversation, caller.wire, caller.realm());
     let mut receipt = begin(&body, caller, &conversation, &chains);
     let eligible = policy::eligible(&conversation);
     let first_new = policy::first_new(&conversation, caller.reach);
@@ -188,11 +201,17 @@ pub fn rewrite(body: Bytes, caller: &Caller, desk: &Desk<'_>) -> Rewritten {
 
     let request =
         Request { body: &body, conversation: &conversation, chains: &chains, first_new, caller, desk };
-    let Ok(known) = request.known_pins(&eligible) else {
-        // What was sent before is not known: to shorten anything now could change it.
-        return unread(body.clone(), caller, Refusal::StoreFailed);
+    let (known, fresh) = match request.known_pins(&eligible) {
+        Ok(known) => {
+            let fresh = request.shorten_new(&eligible, &known, &mut receipt);
+            (known, fresh)
+        }
+        Err(remembered) => {
+            // What was sent before is not known for certain: anything new goes as it came.
+            receipt.refuse(Refusal::StoreFailed);
+            (remembered, eligible.iter().map(|_| None).collect())
+        }
     };
-    let fresh = request.shorten_new(&eligible, &known, &mut receipt);
     let edits = request.edits(&eligible, &known, &fresh, &mut receipt);
     request.count_given_back(&mut receipt);
 
@@ -279,11 +298,14 @@ struct Fresh {
 }
 
 impl Request<'_> {
-    /// What was sent for these blocks before.
-    fn known_pins(&self, eligible: &[Answered<'_>]) -> Result<Vec<Option<Pin>>, StoreError> {
+    /// What was sent for these blocks before; `Err` with what this process
+    /// remembers of it when the store does not answer.
+    fn known_pins(&self, eligible: &[Answered<'_>]) -> Result<Vec<Option<Pin>>, Vec<Option<Pin>>> {
         let chains: Vec<Chain> = eligible.iter().map(|eligible| self.chains[eligible.block]).collect();
         match self.desk.store {
-            Some(store) if !chains.is_empty() => store.pins(&chains),
+            // The filter works everything out anew, so that it can report on it; the pins still win in the end.
+            _ if self.caller.reach == Reach::Everything => Ok(vec![None; chains.len()]),
+            Some(store) if !chains.is_empty() => store.pins(&chains).map_err(|_| store.remembered(&chains)),
             _ => Ok(vec![None; chains.len()]),
         }
     }
@@ -525,7 +547,7 @@ impl Request<'_> {
                 tokens_after: fresh.after,
             }),
             // Sent before, and yet behind the model's last word: a request that is tried again.
-            (None, Pin::Shortened(pin)) if is_new && self.caller.reach == Reach::Tail => {
+            (None, Pin::Shortened(pin)) if is_new => {
                 receipt.blocks.push(BlockReceipt {
                     path: self.path_of(eligible),
                     tool: eligible.call.map(|call| call.tool.clone()).unwrap_or_default(),
