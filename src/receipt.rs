@@ -49,6 +49,9 @@ pub struct Receipt {
     /// The chain digest of every block of this request, oldest first; not kept on disk. A
     /// request extends an earlier one when it holds the earlier one's `head`.
     pub history: Vec<Chain>,
+    /// Which block of `history`, counted from 0, carries the client's last cache breakpoint; `None` when
+    /// none of them does. Not kept on disk.
+    pub breakpoint: Option<usize>,
     /// Digest of system and tools.
     pub preamble: Option<Chain>,
     /// What the client asks of the prompt cache.
@@ -131,6 +134,7 @@ impl Receipt {
             refusals: BTreeMap::new(),
             head: None,
             history: Vec::new(),
+            breakpoint: None,
             preamble: None,
             cache: CacheAsk::None,
             billing: Billing::Unknown,

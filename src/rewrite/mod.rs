@@ -244,6 +244,7 @@ fn begin(body: &[u8], caller: &Caller, conversation: &Conversation, chains: &[Ch
     receipt.cache = conversation.cache;
     receipt.head = chains.last().copied();
     receipt.history = chains.to_vec();
+    receipt.breakpoint = conversation.blocks.iter().rposition(|block| !block.moving.is_empty());
     receipt.preamble = Some(chain::preamble(body, conversation));
     if let Some(tool) = conversation.our_tool {
         receipt.overhead = tokens::count(&String::from_utf8_lossy(tool.of(body)));

@@ -4,7 +4,7 @@
 
 use super::{Frozen, Store, StoreError};
 use crate::conversation::CacheAsk;
-use crate::receipt::Usage;
+use crate::receipt::{Billing, Usage};
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens};
 use std::collections::BTreeMap;
@@ -71,6 +71,8 @@ pub struct RequestRow {
     pub cache: CacheAsk,
     /// What the provider counted; `None` when the answer carried no usage.
     pub usage: Option<Usage>,
+    /// How it was paid for.
+    pub billing: Billing,
 }
 
 /// One new tool result of one request.
