@@ -1,4 +1,50 @@
 //! Receipt and usage → what was saved, in tokens and in money.
 //!
+//! [`Ledger::settle`] is called once for each answered request: it writes the
+//! request into the one append-only record (the store's) and watches the
+//! provider's cache (law 6). Everything that is ever shown is derived from that
+//! record: [`money`] says what one request was worth, [`report`] sums it up.
+//!
 //! *Invariant:* net, signed, per price class; an unknown price is unknown.
-//! Every view is derived from the one record in the store.
+//! *Invariant:* nothing here holds up or changes an answer.
+
+pub mod breaker;
+pub mod money;
+pub mod price;
+pub mod report;
+
+use crate::receipt::{Outcome, Receipt};
+use crate::refusal::Refusal;
+use crate::store::Store;
+use breaker::{Breaker, CacheRead};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Writes down what requests cost and watches the provider's cache.
+#[derive(Debug)]
+pub struct Ledger {
+    store: Arc<Store>,
+    breaker: Mutex<Breaker>,
+}
+
+impl Ledger {
+    /// A ledger over the record in `store`.
+    pub fn new(store: Arc<Store>) -> Ledger {
+        Ledger { store, breaker: Mutex::default() }
+    }
+
+    /// Takes down one request and what came of it, and opens its session's breaker when law 6 asks for it.
+    ///
+    /// Never fails: what can't be written is counted as a fault.
+    pub fn settle(&self, receipt: &Receipt, outcome: &Outcome) -> CacheRead {
+        if self.store.record(receipt, outcome).is_err() {
+            self.store.count_fault(Refusal::StoreFailed, receipt.at);
+        }
+        let seen = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).watch(receipt, outcome);
+        if let Some(why) = seen.opens(&receipt.model)
+            && self.store.open_breaker(&receipt.session, &why, receipt.at).is_err()
+        {
+            self.store.count_fault(Refusal::StoreFailed, receipt.at);
+        }
+        seen
+    }
+}

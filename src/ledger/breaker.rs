@@ -1,0 +1,210 @@
+//! Law 6: did the provider read its cache as it should have?
+//!
+//! Each answer says how much of the request was read from the prompt cache and
+//! how much was written to it. Together that is the prefix, up to the client's
+//! last breakpoint, that the next request of the same history must find there.
+//! When it does not, and nothing explains it, that is a *miss*; two misses in a
+//! session (of one model) mean that something changes the prefix, possibly us:
+//! the breaker opens.
+//!
+//! A read is expected only when all of this holds, else its absence is explained:
+//! - the earlier answer was read to its end, with status 200, and left something in the cache;
+//! - the earlier history, whole, begins this one (else the client edited, or it is a sub-agent or a fork);
+//! - the model's answer stands between (else the two may have been under way together);
+//! - model and preamble (system, tools, thinking and tool choice) are the same;
+//! - both asked for the cache with a breakpoint in the history, this one's no further
+//!   than [`LOOK_BACK`] blocks behind the earlier one's;
+//! - the entry is not near its end: five minutes, or an hour, since it was last touched.
+//!
+//! The provider's minimum prefix needs no rule: what it wrote or read before was long enough.
+//!
+//! *Invariant:* no clock; a receipt says when it arrived. *Invariant:* bounded:
+//! [`SESSIONS`] sessions with [`EXPECTATIONS`] histories each.
+
+use crate::conversation::CacheAsk;
+use crate::receipt::{Outcome, Receipt};
+use crate::units::{Chain, Millis, SessionId, Tokens};
+use std::collections::{HashMap, VecDeque};
+
+/// How many sessions (of one model) are watched; the one that was silent longest is forgotten first.
+pub const SESSIONS: usize = 256;
+
+/// How many histories of one session are remembered; the oldest is forgotten first.
+pub const EXPECTATIONS: usize = 32;
+
+/// Misses that nothing explains, after which a session's breaker opens (law 6).
+pub const MISSES: u32 = 2;
+
+/// How many blocks the provider looks back from a breakpoint for something it has cached.
+///
+/// Source: Anthropic, prompt caching, seen October 2026.
+pub const LOOK_BACK: usize = 20;
+
+/// How long an entry of the five-minute cache is counted on: nine tenths of its life.
+pub const FIVE_MINUTES: i64 = 270_000;
+
+/// How long an entry of the one-hour cache is counted on: nine tenths of its life.
+pub const ONE_HOUR: i64 = 3_240_000;
+
+/// A read that is short of what was expected by no more than this is as expected.
+///
+/// The provider counts both sides itself, so they are equal when all is well;
+/// below the smallest prefix that it caches at all nothing is lost.
+pub const SLACK: Tokens = Tokens(1_024);
+
+/// What an answer told about the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheRead {
+    /// There was nothing to expect, for this reason.
+    NotExpected(&'static str),
+    /// What was expected was read.
+    AsExpected,
+    /// Less was read, and nothing explains it.
+    Missed {
+        /// What should have been read at least.
+        expected: Tokens,
+        /// What was.
+        read: Tokens,
+        /// How many misses this session (of this model) has had, this one counted.
+        misses: u32,
+    },
+}
+
+impl CacheRead {
+    /// Why the session's breaker opens now; `None` while it need not.
+    pub fn opens(&self, model: &str) -> Option<String> {
+        match self {
+            CacheRead::Missed { expected, read, misses } if *misses == MISSES => Some(format!(
+                "the provider read {} of {} cached tokens that it should have read ({model}), for the second time without a reason that headroom can see",
+                read.0, expected.0
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Watches the cache reads of all sessions.
+#[derive(Debug, Default)]
+pub struct Breaker {
+    sessions: HashMap<(SessionId, String), Watched>,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    expectations: VecDeque<Expectation>,
+    misses: u32,
+    last: Millis,
+}
+
+/// What one answer left in the provider's cache.
+#[derive(Debug)]
+struct Expectation {
+    /// Names the history that was answered.
+    head: Chain,
+    /// How many blocks of it stand behind the last breakpoint.
+    behind: usize,
+    preamble: Option<Chain>,
+    tokens: Tokens,
+    /// Last touched.
+    at: Millis,
+    /// How long it is counted on, in milliseconds.
+    life: i64,
+}
+
+impl Breaker {
+    /// Looks at one answer; `outcome` is what came of the request that `receipt` is about.
+    pub fn watch(&mut self, receipt: &Receipt, outcome: &Outcome) -> CacheRead {
+        let Some(usage) = outcome.usage else { return CacheRead::NotExpected("no usage") };
+        if outcome.status != 200 {
+            return CacheRead::NotExpected("no answer");
+        }
+        let watched = self.watched(receipt);
+        let seen = match watched.expected(receipt) {
+            Err(because) => CacheRead::NotExpected(because),
+            Ok(expected) if expected <= usage.cache_read + SLACK => CacheRead::AsExpected,
+            Ok(expected) => {
+                watched.misses = watched.misses.saturating_add(1);
+                CacheRead::Missed { expected, read: usage.cache_read, misses: watched.misses }
+            }
+        };
+        if outcome.complete {
+            watched.remember(receipt, usage.cache_read + usage.cache_write_5m + usage.cache_write_1h, {
+                let short_lived = receipt.cache != CacheAsk::OneHour || Tokens(0) < usage.cache_write_5m;
+                if short_lived { FIVE_MINUTES } else { ONE_HOUR }
+            });
+        }
+        seen
+    }
+
+    fn watched(&mut self, receipt: &Receipt) -> &mut Watched {
+        let name = (receipt.session.clone(), receipt.model.clone());
+        if self.sessions.len() == SESSIONS && !self.sessions.contains_key(&name) {
+            let silent = self.sessions.iter().min_by_key(|(name, watched)| (watched.last, *name));
+            if let Some(silent) = silent.map(|(name, _)| name.clone()) {
+                self.sessions.remove(&silent);
+            }
+        }
+        let watched = self.sessions.entry(name).or_default();
+        watched.last = watched.last.max(receipt.at);
+        watched
+    }
+}
+
+impl Watched {
+    /// What must be read from the cache for this request, or why nothing must.
+    fn expected(&self, receipt: &Receipt) -> Result<Tokens, &'static str> {
+        if receipt.cache == CacheAsk::None {
+            return Err("the client does not ask for the cache");
+        }
+        let Some(breakpoint) = receipt.breakpoint else { return Err("no breakpoint in the history") };
+        // The longest of the known histories that this one begins with.
+        let found = self.expectations.iter().filter_map(|known| {
+            let head = receipt.history.iter().rposition(|chain| *chain == known.head)?;
+            Some((head, known))
+        });
+        let Some((head, known)) = found.max_by_key(|(head, known)| (*head, known.at)) else {
+            return Err("a history of its own");
+        };
+        // The mark is where the earlier request's breakpoint stood.
+        let Some(mark) = head.checked_sub(known.behind) else { return Err("a history of its own") };
+        if receipt.history.len() < head + 3 {
+            return Err("no answer of the model stands between");
+        }
+        if known.preamble != receipt.preamble {
+            return Err("the client changed system, tools or thinking");
+        }
+        if breakpoint < mark {
+            return Err("the client's breakpoint moved back");
+        }
+        if LOOK_BACK <= breakpoint - mark {
+            return Err("too many new blocks to look back over");
+        }
+        match receipt.at.0.checked_sub(known.at.0) {
+            Some(age) if (0..=known.life).contains(&age) => Ok(known.tokens),
+            _ => Err("the cache entry may have expired"),
+        }
+    }
+
+    fn remember(&mut self, receipt: &Receipt, tokens: Tokens, life: i64) {
+        let (Some(head), Some(breakpoint)) = (receipt.head, receipt.breakpoint) else { return };
+        if receipt.cache == CacheAsk::None || tokens == Tokens(0) {
+            return;
+        }
+        let Some(behind) = receipt.history.len().checked_sub(breakpoint + 1) else { return };
+        self.expectations.retain(|known| known.head != head || known.preamble != receipt.preamble);
+        if self.expectations.len() == EXPECTATIONS {
+            self.expectations.pop_front();
+        }
+        self.expectations.push_back(Expectation {
+            head,
+            behind,
+            preamble: receipt.preamble,
+            tokens,
+            at: receipt.at,
+            life,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;
