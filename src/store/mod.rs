@@ -11,17 +11,42 @@
 //! headroom.db            sessions · pins · requests · blocks · refusals · retrievals · index of originals
 //! originals/ab/KEY.zst   one original a file; `zstd -dc` reads it
 //! secret                 32 random bytes: what keys are hashed with
+//! lock                   held while a process opens the store
 //! ```
+//!
+//! Its parts: `folder secret schema` open it; `commit` writes for all, `recorder` a moment
+//! later; `originals pins sessions requests` are what is kept; `expiry` lets it go.
 
+mod commit;
+mod expiry;
+mod folder;
+mod originals;
+mod pins;
+mod recorder;
 mod requests;
+mod schema;
+mod secret;
+mod sessions;
 
+pub use expiry::{Purge, Purged, Sizes};
 pub use requests::{BlockRow, Filter, KindRow, RequestRow, RetrievalRow, SessionRow};
 
+use crate::marker;
 use crate::receipt::{Outcome, Receipt};
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens};
+use commit::{Survives, Writer};
+use originals::Originals;
+use pins::Memory;
+use recorder::{Entry, Recorder};
+use requests::Written;
+use rusqlite::{Connection, OptionalExtension, params};
+use schema::Link;
+use secret::Secret;
+use sessions::Remembered;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How much may be kept, and for how long.
@@ -152,8 +177,30 @@ pub struct Frozen {
 /// An open store. Cheap to share; every method may be called from any thread.
 #[derive(Debug)]
 pub struct Store {
+    // First, so that what it still has to write is written before the connections close.
+    recorder: Recorder,
     dir: PathBuf,
+    limits: Limits,
+    secret: Secret,
+    originals: Originals,
+    writer: Arc<Writer>,
+    reader: Mutex<Reader>,
+    memory: Memory,
+    sessions: Mutex<Remembered>,
+    notices: Vec<String>,
+    /// The latest time that a caller told.
+    latest: AtomicI64,
 }
+
+#[derive(Debug)]
+struct Reader {
+    link: Link,
+    /// The last read found the database held by another process: the next doesn't wait for it again.
+    refused: bool,
+}
+
+/// Pins that were not touched for as many days get a new age when they are replayed.
+const AGED_DAYS: i64 = 5;
 
 impl Store {
     /// Opens the store in `dir`, making it when it is not there.
@@ -164,8 +211,28 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`] when the folder can't be used, [`StoreError::Newer`]
     /// when a newer headroom made it.
-    pub fn open(dir: &Path, _limits: Limits) -> Result<Store, StoreError> {
-        Ok(Store { dir: dir.to_owned() })
+    pub fn open(dir: &Path, limits: Limits) -> Result<Store, StoreError> {
+        let dir = folder::prepare(dir)?;
+        let lock = folder::lock(&dir)?;
+        let secret = Secret::of(&dir)?;
+        let mut notices = Vec::new();
+        let link = schema::open(&dir, limits.wait, &mut notices)?;
+        let reader = Reader { link: schema::open_reader(&dir, limits.wait)?, refused: false };
+        drop(lock);
+        let writer = Arc::new(Writer::new(link, dir.clone(), limits.wait));
+        Ok(Store {
+            recorder: Recorder::new(dir.clone(), limits, Arc::clone(&writer)),
+            originals: Originals::of(&dir),
+            dir,
+            limits,
+            secret,
+            writer,
+            reader: Mutex::new(reader),
+            memory: Memory::default(),
+            sessions: Mutex::default(),
+            notices,
+            latest: AtomicI64::new(0),
+        })
     }
 
     /// The folder.
@@ -175,33 +242,18 @@ impl Store {
 
     /// What had to be said while opening, a sentence each.
     pub fn notices(&self) -> Vec<String> {
-        Vec::new()
+        self.notices.clone()
     }
 
     /// The name under which `text` is kept for `scope`: the same for the same text, scope and installation.
-    pub fn key(&self, _text: &str, _scope: &Scope) -> Key {
-        Key::parse("00000000000000000000").expect("twenty digits")
-    }
-
-    /// The settings that `session` began with; `fresh` when this is its first request.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`]; the caller goes on with `fresh`.
-    pub fn session(
-        &self,
-        _session: &SessionId,
-        fresh: &Frozen,
-        _agent: &str,
-        _project: &str,
-        _now: Millis,
-    ) -> Result<Frozen, StoreError> {
-        Ok(fresh.clone())
+    pub fn key(&self, text: &str, scope: &Scope) -> Key {
+        self.secret.key(text, scope)
     }
 
     /// The pins of these chains that this process has in memory. Never waits, never fails: what
     /// to replay when [`Store::pins`] can't be answered.
     pub fn remembered(&self, chains: &[Chain]) -> Vec<Option<Pin>> {
-        vec![None; chains.len()]
+        self.memory.look(chains)
     }
 
     /// The pins of these chains, in the same order; `None` where there is none.
@@ -209,7 +261,38 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`]; the caller replays what [`Store::remembered`] knows and shortens nothing new.
     pub fn pins(&self, chains: &[Chain]) -> Result<Vec<Option<Pin>>, StoreError> {
-        Ok(vec![None; chains.len()])
+        let mut found = self.memory.look(chains);
+        let missing: Vec<usize> = (0..found.len()).filter(|place| found[*place].is_none()).collect();
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let today = self.latest.load(Ordering::Relaxed) / expiry::DAY;
+        let (mut fresh, mut aged, mut aged_keys) = (Vec::new(), Vec::new(), Vec::new());
+        self.read(|db| {
+            // One look at the database for all of them.
+            let look = db.unchecked_transaction()?;
+            let mut select = db.prepare_cached("SELECT pin, day FROM pins WHERE chain = ?1")?;
+            for place in missing {
+                let chain = chains[place];
+                let mut rows = select.query([chain.0])?;
+                let Some(row) = rows.next()? else { continue };
+                let Some((pin, keys)) = pins::read(row.get_ref(0)?.as_blob_or_null()?) else { continue };
+                if row.get::<_, i64>(1)? < today - AGED_DAYS {
+                    aged.push(chain);
+                    aged_keys.extend(keys);
+                }
+                found[place] = Some(pin.clone());
+                fresh.push((chain, pin));
+            }
+            drop(select);
+            look.finish()
+        })?;
+        self.memory.keep(fresh);
+        if !aged.is_empty() {
+            let at = Millis(self.latest.load(Ordering::Relaxed));
+            self.recorder.put(Entry::Replayed { chains: aged, keys: aged_keys, at });
+        }
+        Ok(found)
     }
 
     /// Keeps `originals` and writes `pins`, all or nothing, and gives back the pins that now hold
@@ -223,20 +306,71 @@ impl Store {
     /// When anything could not be written: then nothing was pinned.
     pub fn pin(
         &self,
-        _session: &SessionId,
+        session: &SessionId,
         pins: &[(Chain, Pin)],
-        _originals: &[Original],
-        _now: Millis,
+        originals: &[Original],
+        now: Millis,
     ) -> Result<Vec<Pin>, StoreError> {
-        Ok(pins.iter().map(|(_, pin)| pin.clone()).collect())
+        self.told(now);
+        let chains: Vec<Chain> = pins.iter().map(|(chain, _)| *chain).collect();
+        let known = self.memory.look(&chains);
+        if originals.is_empty() && known.iter().all(Option::is_some) {
+            return Ok(known.into_iter().flatten().collect());
+        }
+        let shortens = pins.iter().any(|(_, pin)| matches!(pin, Pin::Shortened(_)));
+        let durable = shortens || !originals.is_empty();
+        let files = self.keep_files(originals, now)?;
+        let rows: Vec<PinRow> = pins.iter().map(|(chain, pin)| PinRow::of(*chain, pin, originals)).collect();
+        let project = originals.first().map_or_else(String::new, |original| original.scope.project.clone());
+        let (session, shelves) = (session.clone(), self.originals.clone());
+        let survives = if durable { Survives::PowerLoss } else { Survives::Death };
+        let held = self.writer.commit(survives, move |db| {
+            let session = sessions::number(db, &session, "", &project, now)?;
+            for file in &files {
+                file.write(db, &shelves, now)?;
+            }
+            rows.iter().map(|row| row.write(db, session, now)).collect::<rusqlite::Result<Vec<Pin>>>()
+        })?;
+        self.memory.keep(chains.into_iter().zip(held.iter().cloned()));
+        Ok(held)
     }
 
-    /// True when `digest` is of a whole text that we once sent in place of another.
+    /// Writes the originals' files, several at once: each waits for the disk.
+    fn keep_files(&self, originals: &[Original], now: Millis) -> Result<Vec<KeptFile>, StoreError> {
+        let keep = |original: &Original| {
+            let path = self.originals.path(&original.key);
+            let bytes =
+                self.originals.keep(original, now).map_err(|source| StoreError::Io { path, source })?;
+            Ok(KeptFile { original: original.clone(), bytes })
+        };
+        let mut kept = Vec::with_capacity(originals.len());
+        for together in originals.chunks(FILES_AT_ONCE) {
+            let [first, others @ ..] = together else { continue };
+            let files: Vec<Result<KeptFile, StoreError>> = std::thread::scope(|scope| {
+                let others: Vec<_> =
+                    others.iter().map(|original| scope.spawn(move || keep(original))).collect();
+                let first = keep(first);
+                let panicked = || Err(StoreError::Database("keeping an original panicked".to_owned()));
+                let others = others.into_iter().map(|other| other.join().unwrap_or_else(|_| panicked()));
+                std::iter::once(first).chain(others).collect()
+            });
+            for file in files {
+                kept.push(file?);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// True when `text` as a whole is one that we once sent in place of another.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn is_ours(&self, _text: &str) -> Result<bool, StoreError> {
-        Ok(false)
+    pub fn is_ours(&self, text: &str) -> Result<bool, StoreError> {
+        if !text.contains(marker::OPEN) {
+            return Ok(false);
+        }
+        let digest = digest(text);
+        self.read(|db| db.prepare_cached("SELECT 1 FROM sent WHERE digest = ?1")?.exists([digest]))
     }
 
     /// The original kept under `key`; read from its file, without the database.
@@ -244,14 +378,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unknown`], [`StoreError::Expired`], [`StoreError::Io`].
     pub fn original(&self, key: &Key, _now: Millis) -> Result<KeptOriginal, StoreError> {
-        Err(StoreError::Unknown(key.clone()))
+        if let Some(kept) = read_file(&self.originals, key)? {
+            return Ok(kept);
+        }
+        let known = self
+            .read(|db| db.prepare_cached("SELECT 1 FROM originals WHERE key = ?1")?.exists([key.as_str()]))?;
+        Err(if known { StoreError::Expired(key.clone()) } else { StoreError::Unknown(key.clone()) })
     }
 
-    /// Writes down what was done to a request and what it cost. Never durable at the request's expense.
+    /// Writes down what was done to a request and what it cost: a moment later, by another
+    /// thread. Never at the request's expense.
     ///
     /// # Errors
-    /// [`StoreError::Database`]; the request is not affected.
-    pub fn record(&self, _receipt: &Receipt, _outcome: &Outcome) -> Result<(), StoreError> {
+    /// None at present; what can't be written is counted as a fault.
+    pub fn record(&self, receipt: &Receipt, outcome: &Outcome) -> Result<(), StoreError> {
+        self.recorder.put(Entry::Request(Box::new(Written::of(receipt, outcome))));
         Ok(())
     }
 
@@ -261,30 +402,161 @@ impl Store {
     /// [`StoreError::Database`].
     pub fn record_retrieval(
         &self,
-        _key: &Key,
-        _through: &str,
-        _tokens: Tokens,
-        _now: Millis,
+        key: &Key,
+        through: &str,
+        tokens: Tokens,
+        now: Millis,
     ) -> Result<(), StoreError> {
+        self.recorder.put(Entry::Retrieval {
+            key: key.clone(),
+            through: through.to_owned(),
+            tokens,
+            at: now,
+        });
         Ok(())
-    }
-
-    /// Opens (`Some(why)`) or reads (`None` given back when closed) the session's breaker.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn open_breaker(&self, _session: &SessionId, _why: &str, _now: Millis) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    /// Why the session's breaker is open; `None` when it is closed.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn breaker(&self, _session: &SessionId) -> Result<Option<String>, StoreError> {
-        Ok(None)
     }
 
     /// Counts something of ours that failed outside any one block.
-    pub fn count_fault(&self, _what: Refusal, _now: Millis) {}
+    pub fn count_fault(&self, what: Refusal, now: Millis) {
+        self.recorder.put(Entry::Fault(what, now));
+    }
+
+    fn told(&self, now: Millis) {
+        self.latest.fetch_max(now.0, Ordering::Relaxed);
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let mut reader = hold(&self.reader);
+        let wait = if reader.refused { Duration::from_millis(1) } else { self.limits.wait };
+        reader.link.patience.set(wait);
+        let result = work(&reader.link.connection);
+        reader.refused = result.as_ref().is_err_and(schema::is_held);
+        if result.as_ref().is_err_and(schema::is_damage) {
+            schema::mark_suspect(&self.dir);
+        }
+        Ok(result?)
+    }
 }
+
+/// The original kept under `key` in the store at `dir`, without opening the store: for a
+/// read-only sandbox, and for a store that a newer headroom made.
+///
+/// # Errors
+/// [`StoreError::Unknown`], [`StoreError::Expired`] when the database can be asked,
+/// [`StoreError::Io`].
+pub fn original_in(dir: &Path, key: &Key) -> Result<KeptOriginal, StoreError> {
+    if let Some(kept) = read_file(&Originals::of(dir), key)? {
+        return Ok(kept);
+    }
+    let known = schema::open_reader(dir, Limits::default().wait).is_ok_and(|link| {
+        link.connection
+            .prepare("SELECT 1 FROM originals WHERE key = ?1")
+            .and_then(|mut known| known.exists([key.as_str()]))
+            .unwrap_or(false)
+    });
+    Err(if known { StoreError::Expired(key.clone()) } else { StoreError::Unknown(key.clone()) })
+}
+
+fn read_file(originals: &Originals, key: &Key) -> Result<Option<KeptOriginal>, StoreError> {
+    originals.read(key).map_err(|source| StoreError::Io { path: originals.path(key), source })
+}
+
+/// Files that are written at the same time.
+const FILES_AT_ONCE: usize = 8;
+
+/// An original whose file is on disk and whose row is not yet written.
+struct KeptFile {
+    original: Original,
+    bytes: u64,
+}
+
+impl KeptFile {
+    fn write(&self, db: &Connection, originals: &Originals, now: Millis) -> rusqlite::Result<()> {
+        let key = &self.original.key;
+        if !originals.has(key) {
+            // It expired between the two writes. From here on it can't: we hold the database.
+            originals
+                .keep(&self.original, now)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        }
+        let before = db
+            .prepare_cached("SELECT bytes FROM originals WHERE key = ?1")?
+            .query_row([key.as_str()], |row| row.get::<_, i64>(0))
+            .optional()?;
+        let bytes = expiry::integer(self.bytes);
+        db.prepare_cached(
+            "INSERT INTO originals (key, project, bytes, seen) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (key) DO UPDATE SET project = ?2, bytes = ?3, seen = max(seen, ?4), expired = NULL",
+        )?
+        .execute(params![key.as_str(), self.original.scope.project, bytes, now.0])?;
+        expiry::add_bytes(db, bytes - before.unwrap_or(0))
+    }
+}
+
+/// A pin, ready to be written.
+struct PinRow {
+    chain: Chain,
+    pin: Pin,
+    bytes: Option<Vec<u8>>,
+    sent: Vec<[u8; 16]>,
+}
+
+impl PinRow {
+    fn of(chain: Chain, pin: &Pin, originals: &[Original]) -> PinRow {
+        let texts: &[(u32, String)] = match pin {
+            Pin::Verbatim => &[],
+            Pin::Shortened(pin) => &pin.texts,
+        };
+        let names = |key: &Key| texts.iter().any(|(_, text)| text.contains(key.as_str()));
+        let keys: Vec<Key> = originals.iter().map(|original| original.key.clone()).filter(names).collect();
+        PinRow {
+            chain,
+            pin: pin.clone(),
+            bytes: pins::write(pin, &keys),
+            sent: texts.iter().map(|(_, text)| digest(text)).collect(),
+        }
+    }
+
+    /// Writes it, unless the chain is pinned already; gives the pin that holds.
+    fn write(&self, db: &Connection, session: i64, now: Millis) -> rusqlite::Result<Pin> {
+        let new = db
+            .prepare_cached("INSERT OR IGNORE INTO pins (chain, session, day, pin) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![self.chain.0, session, now.0 / expiry::DAY, self.bytes])?;
+        if new == 0 {
+            let mut select = db.prepare_cached("SELECT pin FROM pins WHERE chain = ?1")?;
+            let mut rows = select.query([self.chain.0])?;
+            let winner = match rows.next()? {
+                Some(row) => pins::read(row.get_ref(0)?.as_blob_or_null()?),
+                None => None,
+            };
+            // Bytes that nobody can read were sent as something we don't know: as it came is the best guess.
+            return Ok(winner.map_or(Pin::Verbatim, |(pin, _)| pin));
+        }
+        let mut sent = db.prepare_cached("INSERT OR IGNORE INTO sent (digest, chain) VALUES (?1, ?2)")?;
+        for digest in &self.sent {
+            sent.execute(params![digest, self.chain.0])?;
+        }
+        Ok(self.pin.clone())
+    }
+}
+
+/// What a text that was sent is recognised by.
+fn digest(text: &str) -> [u8; 16] {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
+    digest
+}
+
+/// Locks, also when a thread panicked while it held the lock: what is behind it stays sound.
+fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        StoreError::Database(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,14 @@
 //!
 //! Append-only. Holds sizes, names and digests; never content.
 
-use super::{Frozen, Store, StoreError};
+use super::expiry::{integer, natural};
+use super::{Frozen, Store, StoreError, sessions};
 use crate::conversation::CacheAsk;
-use crate::receipt::{Billing, Usage};
+use crate::receipt::{Billing, Outcome, Receipt, Usage};
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params};
 use std::collections::BTreeMap;
 
 /// Which part of the record to read. What is `None` does not narrow.
@@ -145,63 +148,375 @@ pub struct SessionRow {
     pub breaker: Option<(Millis, String)>,
 }
 
+/// A receipt and what came of it, on their way to the record.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub receipt: Receipt,
+    pub outcome: Outcome,
+}
+
+impl Written {
+    /// Takes over what is kept: all but the history, which may be long.
+    pub fn of(receipt: &Receipt, outcome: &Outcome) -> Written {
+        let mut receipt = receipt.clone();
+        receipt.history = Vec::new();
+        Written { receipt, outcome: outcome.clone() }
+    }
+}
+
+/// Writes one request with its blocks and refusals.
+pub(super) fn write(db: &Connection, written: &Written) -> rusqlite::Result<()> {
+    let Written { receipt, outcome } = written;
+    let session = sessions::number(db, &receipt.session, &receipt.agent, &receipt.project, receipt.at)?;
+    let (first_before, first_after) = receipt.first_sight();
+    let class = |pick: fn(&Usage) -> Tokens| outcome.usage.as_ref().map(|usage| integer(pick(usage).0));
+    db.prepare_cached(
+        "INSERT INTO requests (at, session, run, agent, project, model, status, complete, bytes_before, bytes_after,
+            first_before, first_after, replayed_before, replayed_after, given_back_new, given_back_old,
+            only_gives_back, overhead, head, preamble, cache, uncached, cache_read, cache_write_5m,
+            cache_write_1h, output, billing)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+            ?22, ?23, ?24, ?25, ?26, ?27)",
+    )?
+    .execute(params![
+        receipt.at.0,
+        session,
+        receipt.run,
+        receipt.agent,
+        receipt.project,
+        receipt.model,
+        outcome.status,
+        outcome.complete,
+        integer(receipt.bytes_before),
+        integer(receipt.bytes_after),
+        integer(first_before.0),
+        integer(first_after.0),
+        integer(receipt.replayed_before.0),
+        integer(receipt.replayed_after.0),
+        integer(receipt.given_back_new.0),
+        integer(receipt.given_back_old.0),
+        receipt.only_gives_back,
+        integer(receipt.overhead.0),
+        receipt.head.map(|chain| chain.0),
+        receipt.preamble.map(|chain| chain.0),
+        match receipt.cache {
+            CacheAsk::None => 0,
+            CacheAsk::FiveMinutes => 1,
+            CacheAsk::OneHour => 2,
+        },
+        class(|usage| usage.uncached),
+        class(|usage| usage.cache_read),
+        class(|usage| usage.cache_write_5m),
+        class(|usage| usage.cache_write_1h),
+        class(|usage| usage.output),
+        receipt.billing.name(),
+    ])?;
+    let request = db.last_insert_rowid();
+    let mut blocks = db.prepare_cached(
+        "INSERT INTO blocks (request, place, path, tool, kind, compressor, key, refusal, tokens_before, tokens_after)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    for (place, block) in (0_i64..).zip(&receipt.blocks) {
+        blocks.execute(params![
+            request,
+            place,
+            block.path,
+            block.tool,
+            block.kind,
+            block.compressor,
+            block.key.as_ref().map(Key::as_str),
+            block.refusal.map(Refusal::name),
+            integer(block.tokens_before.0),
+            integer(block.tokens_after.0),
+        ])?;
+    }
+    let mut refusals =
+        db.prepare_cached("INSERT INTO refusals (request, name, count) VALUES (?1, ?2, ?3)")?;
+    for (refusal, count) in &receipt.refusals {
+        refusals.execute(params![request, refusal.name(), integer(*count)])?;
+    }
+    Ok(())
+}
+
+/// Counts something that failed.
+pub(super) fn write_fault(db: &Connection, name: &str, at: Millis, count: u64) -> rusqlite::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    db.prepare_cached(
+        "INSERT INTO faults (minute, name, count) VALUES (?1, ?2, ?3)
+         ON CONFLICT (minute, name) DO UPDATE SET count = count + ?3",
+    )?
+    .execute(params![at.0 / MINUTE, name, integer(count)])
+    .map(drop)
+}
+
+/// Writes that an original was given back.
+pub(super) fn write_retrieval(
+    db: &Connection,
+    key: &Key,
+    through: &str,
+    tokens: Tokens,
+    at: Millis,
+) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT INTO retrievals (at, key, through, tokens) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![at.0, key.as_str(), through, integer(tokens.0)])
+        .map(drop)
+}
+
+/// Milliseconds in a minute: faults are counted by the minute.
+const MINUTE: i64 = 60_000;
+
+/// What a filter lets through, as a condition on `requests r`; its bounds are added to `bounds`.
+fn lets_through(filter: &Filter, bounds: &mut Vec<Value>) -> String {
+    let mut conditions = vec!["TRUE".to_owned()];
+    let mut add = |before: &str, bound: Value, after: &str| {
+        bounds.push(bound);
+        conditions.push(format!("{before} ?{}{after}", bounds.len()));
+    };
+    if let Some(since) = filter.since {
+        add("r.at >=", since.0.into(), "");
+    }
+    if let Some(until) = filter.until {
+        add("r.at <", until.0.into(), "");
+    }
+    if let Some(session) = &filter.session {
+        add("r.session = (SELECT number FROM sessions WHERE id =", session.0.clone().into(), ")");
+    }
+    if let Some(run) = &filter.run {
+        add("r.run =", run.clone().into(), "");
+    }
+    conditions.join(" AND ")
+}
+
 impl Store {
     /// The requests that `filter` lets through, oldest first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn requests(&self, _filter: &Filter) -> Result<Vec<RequestRow>, StoreError> {
-        Ok(Vec::new())
+    pub fn requests(&self, filter: &Filter) -> Result<Vec<RequestRow>, StoreError> {
+        let mut bounds = Vec::new();
+        let which = lets_through(filter, &mut bounds);
+        let sql = format!(
+            "SELECT r.number, r.at, s.id, r.run, r.agent, r.project, r.model, r.status, r.complete, r.bytes_before,
+                r.bytes_after, r.first_before, r.first_after, r.replayed_before, r.replayed_after, r.given_back_new,
+                r.given_back_old, r.only_gives_back, r.overhead, r.head, r.preamble, r.cache, r.uncached,
+                r.cache_read, r.cache_write_5m, r.cache_write_1h, r.output, r.billing
+             FROM requests r JOIN sessions s ON s.number = r.session WHERE {which} ORDER BY r.at, r.number"
+        );
+        self.rows(&sql, bounds, request)
     }
 
     /// Every new tool result of those requests, in the order they were sent.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn blocks(&self, _filter: &Filter) -> Result<Vec<BlockRow>, StoreError> {
-        Ok(Vec::new())
+    pub fn blocks(&self, filter: &Filter) -> Result<Vec<BlockRow>, StoreError> {
+        let mut bounds = Vec::new();
+        let which = lets_through(filter, &mut bounds);
+        let sql = format!(
+            "SELECT b.request, b.path, b.tool, b.kind, b.compressor, b.key, b.refusal, b.tokens_before, b.tokens_after
+             FROM blocks b JOIN requests r ON r.number = b.request WHERE {which} ORDER BY r.at, r.number, b.place"
+        );
+        self.rows(&sql, bounds, |row| {
+            Ok(BlockRow {
+                request: row.get(0)?,
+                path: row.get(1)?,
+                tool: row.get(2)?,
+                kind: row.get(3)?,
+                compressor: row.get(4)?,
+                key: row.get::<_, Option<String>>(5)?.and_then(|key| Key::parse(&key)),
+                refusal: row.get::<_, Option<String>>(6)?.and_then(|name| Refusal::from_name(&name)),
+                tokens_before: tokens(row, 7)?,
+                tokens_after: tokens(row, 8)?,
+            })
+        })
     }
 
     /// The new tool results of those requests, summed by kind and compressor; the most tokens first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn kinds(&self, _filter: &Filter) -> Result<Vec<KindRow>, StoreError> {
-        Ok(Vec::new())
+    pub fn kinds(&self, filter: &Filter) -> Result<Vec<KindRow>, StoreError> {
+        let mut bounds = Vec::new();
+        let which = lets_through(filter, &mut bounds);
+        // An original that several blocks share counts once for its kind.
+        let sql = format!(
+            "WITH chosen AS (SELECT b.* FROM blocks b JOIN requests r ON r.number = b.request WHERE {which}),
+                given AS (SELECT c.kind, c.compressor, sum(c.times) AS times FROM (
+                    SELECT DISTINCT kind, compressor, key, (SELECT count(*) FROM retrievals g WHERE g.key = chosen.key)
+                        AS times FROM chosen WHERE key IS NOT NULL) c GROUP BY 1, 2)
+             SELECT k.kind, k.compressor, count(*), sum(k.tokens_before), sum(k.tokens_after),
+                coalesce((SELECT times FROM given WHERE given.kind = k.kind AND given.compressor IS k.compressor), 0)
+             FROM chosen k GROUP BY k.kind, k.compressor ORDER BY 4 DESC, 1, 2"
+        );
+        self.rows(&sql, bounds, |row| {
+            Ok(KindRow {
+                kind: row.get(0)?,
+                compressor: row.get(1)?,
+                blocks: natural(row.get(2)?),
+                tokens_before: tokens(row, 3)?,
+                tokens_after: tokens(row, 4)?,
+                retrievals: natural(row.get(5)?),
+            })
+        })
     }
 
     /// How often each refusal was met in those requests.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn refusals(&self, _filter: &Filter) -> Result<BTreeMap<Refusal, u64>, StoreError> {
-        Ok(BTreeMap::new())
+    pub fn refusals(&self, filter: &Filter) -> Result<BTreeMap<Refusal, u64>, StoreError> {
+        let mut bounds = Vec::new();
+        let which = lets_through(filter, &mut bounds);
+        let sql = format!(
+            "SELECT f.name, sum(f.count) FROM refusals f JOIN requests r ON r.number = f.request
+             WHERE {which} GROUP BY f.name"
+        );
+        Ok(counted(self.rows(&sql, bounds, |row| Ok((row.get(0)?, row.get(1)?)))?))
     }
 
     /// The originals given back in that time; with a session or a run, those that were left out there.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn retrievals(&self, _filter: &Filter) -> Result<Vec<RetrievalRow>, StoreError> {
-        Ok(Vec::new())
+    pub fn retrievals(&self, filter: &Filter) -> Result<Vec<RetrievalRow>, StoreError> {
+        let time = Filter { session: None, run: None, ..filter.clone() };
+        let place = Filter { since: None, until: None, ..filter.clone() };
+        let mut bounds = Vec::new();
+        let during = lets_through(&time, &mut bounds);
+        let mut sql = format!("SELECT r.at, r.key, r.through, r.tokens FROM retrievals r WHERE {during}");
+        if place != Filter::default() {
+            let there = lets_through(&place, &mut bounds);
+            sql.push_str(&format!(
+                " AND r.key IN (SELECT b.key FROM blocks b JOIN requests r ON r.number = b.request WHERE {there})"
+            ));
+        }
+        sql.push_str(" ORDER BY r.number");
+        let rows = self.rows(&sql, bounds, |row| {
+            let key = Key::parse(&row.get::<_, String>(1)?);
+            Ok((Millis(row.get(0)?), key, row.get(2)?, tokens(row, 3)?))
+        })?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(at, key, through, tokens)| Some(RetrievalRow { at, key: key?, through, tokens }))
+            .collect())
     }
 
     /// What failed in that time outside any one block, by name. Session and run do not narrow it.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn faults(&self, _filter: &Filter) -> Result<BTreeMap<Refusal, u64>, StoreError> {
-        Ok(BTreeMap::new())
+    pub fn faults(&self, filter: &Filter) -> Result<BTreeMap<Refusal, u64>, StoreError> {
+        let since = filter.since.map_or(i64::MIN, |since| since.0 / MINUTE);
+        let until = filter.until.map_or(i64::MAX, |until| until.0);
+        let sql =
+            "SELECT name, sum(count) FROM faults WHERE minute >= ?1 AND minute < ?2 / 60000.0 GROUP BY name";
+        let rows = self.rows(sql, vec![since.into(), until.into()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(counted(rows))
     }
 
-    /// The sessions that had a request in that time (or began in it), oldest first.
+    /// The sessions that had a request in that time, and, unless a run is asked for, those that began in it; oldest first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn sessions(&self, _filter: &Filter) -> Result<Vec<SessionRow>, StoreError> {
-        Ok(Vec::new())
+    pub fn sessions(&self, filter: &Filter) -> Result<Vec<SessionRow>, StoreError> {
+        let mut bounds = Vec::new();
+        let which = lets_through(filter, &mut bounds);
+        let mut began = "FALSE".to_owned();
+        if filter.run.is_none() {
+            bounds.push(filter.since.map_or(i64::MIN, |since| since.0).into());
+            bounds.push(filter.until.map_or(i64::MAX, |until| until.0).into());
+            began = format!("s.began >= ?{} AND s.began < ?{}", bounds.len() - 1, bounds.len());
+            if let Some(session) = &filter.session {
+                bounds.push(session.0.clone().into());
+                began.push_str(&format!(" AND s.id = ?{}", bounds.len()));
+            }
+        }
+        let sql = format!(
+            "SELECT s.id, s.agent, s.project, s.began, s.frozen, s.breaker_at, s.breaker_why FROM sessions s
+             WHERE ({began}) OR s.number IN (SELECT r.session FROM requests r WHERE {which}) ORDER BY s.began, s.number"
+        );
+        self.rows(&sql, bounds, |row| {
+            let breaker_at: Option<i64> = row.get(5)?;
+            let breaker_why: Option<String> = row.get(6)?;
+            Ok(SessionRow {
+                session: SessionId(row.get(0)?),
+                agent: row.get(1)?,
+                project: row.get(2)?,
+                began: Millis(row.get(3)?),
+                frozen: row
+                    .get::<_, Option<String>>(4)?
+                    .and_then(|json| serde_json::from_str::<Frozen>(&json).ok()),
+                breaker: breaker_at.map(Millis).zip(breaker_why),
+            })
+        })
     }
 
     /// Waits until everything recorded so far is written; at most a few seconds.
-    pub fn flush(&self) {}
+    pub fn flush(&self) {
+        self.recorder.flush();
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        bounds: Vec<Value>,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.flush();
+        self.read(|db| db.prepare_cached(sql)?.query_map(rusqlite::params_from_iter(bounds), read)?.collect())
+    }
+}
+
+/// Names that only a newer headroom knows are left out.
+fn counted(rows: Vec<(String, i64)>) -> BTreeMap<Refusal, u64> {
+    rows.into_iter().filter_map(|(name, count)| Some((Refusal::from_name(&name)?, natural(count)))).collect()
+}
+
+fn tokens(row: &Row<'_>, column: usize) -> rusqlite::Result<Tokens> {
+    row.get(column).map(|count| Tokens(natural(count)))
+}
+
+fn request(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
+    let usage = match row.get::<_, Option<i64>>(22)? {
+        None => None,
+        Some(uncached) => Some(Usage {
+            uncached: Tokens(natural(uncached)),
+            cache_read: tokens(row, 23)?,
+            cache_write_5m: tokens(row, 24)?,
+            cache_write_1h: tokens(row, 25)?,
+            output: tokens(row, 26)?,
+        }),
+    };
+    Ok(RequestRow {
+        number: row.get(0)?,
+        at: Millis(row.get(1)?),
+        session: SessionId(row.get(2)?),
+        run: row.get(3)?,
+        agent: row.get(4)?,
+        project: row.get(5)?,
+        model: row.get(6)?,
+        status: row.get(7)?,
+        complete: row.get(8)?,
+        bytes_before: natural(row.get(9)?),
+        bytes_after: natural(row.get(10)?),
+        first_before: tokens(row, 11)?,
+        first_after: tokens(row, 12)?,
+        replayed_before: tokens(row, 13)?,
+        replayed_after: tokens(row, 14)?,
+        given_back_new: tokens(row, 15)?,
+        given_back_old: tokens(row, 16)?,
+        only_gives_back: row.get(17)?,
+        overhead: tokens(row, 18)?,
+        head: row.get::<_, Option<[u8; 16]>>(19)?.map(Chain),
+        preamble: row.get::<_, Option<[u8; 16]>>(20)?.map(Chain),
+        cache: match row.get::<_, i64>(21)? {
+            0 => CacheAsk::None,
+            1 => CacheAsk::FiveMinutes,
+            _ => CacheAsk::OneHour,
+        },
+        usage,
+        billing: Billing::from_name(&row.get::<_, String>(27)?).unwrap_or_default(),
+    })
 }
