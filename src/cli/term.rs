@@ -52,6 +52,13 @@ pub fn say(line: impl Display) {
     let _ = writeln!(anstream::stdout(), "{line}");
 }
 
+/// Prints a part of a line of the answer, at once.
+pub fn say_part(part: impl Display) {
+    use std::io::Write;
+    let mut out = anstream::stdout();
+    let _ = write!(out, "{part}").and_then(|()| out.flush());
+}
+
 /// Prints a JSON value of the answer, indented.
 pub fn say_json(value: &serde_json::Value) {
     say(format_args!("{value:#}"));

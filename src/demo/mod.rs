@@ -3,8 +3,14 @@
 //! Also the provider that the tests talk to. *Invariant:* nothing here leaves
 //! this machine: the only socket listens on 127.0.0.1.
 
+pub mod story;
+
+pub mod agent;
+pub mod outputs;
 pub mod provider;
 pub mod script;
+pub mod verdict;
 
 mod cache;
 mod check;
+mod folder;
