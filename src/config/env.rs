@@ -42,6 +42,22 @@ pub fn named(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The proxies that the user's environment puts before the outside world, upper case first.
+pub fn outbound() -> crate::proxy::Outbound {
+    let either = |upper: &str, lower: &str| named(upper).or_else(|| named(lower)).unwrap_or_default();
+    crate::proxy::Outbound {
+        https_proxy: either("HTTPS_PROXY", "https_proxy"),
+        http_proxy: either("HTTP_PROXY", "http_proxy"),
+        all_proxy: either("ALL_PROXY", "all_proxy"),
+        no_proxy: either("NO_PROXY", "no_proxy"),
+    }
+}
+
+/// The files with further certificates that the user has told agents to trust.
+pub fn extra_roots() -> Vec<std::path::PathBuf> {
+    named("NODE_EXTRA_CA_CERTS").map(std::path::PathBuf::from).into_iter().collect()
+}
+
 /// The whole environment, for the child.
 pub fn all() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
     std::env::vars_os().collect()

@@ -1,0 +1,144 @@
+//! The way home: an answer's bytes as they come, overheard on the way.
+//!
+//! *Invariant:* every frame is handed on in the same poll in which it came;
+//! nothing is held back, changed or added. *Invariant:* when the client is
+//! gone, this is dropped, and with it the connection to the upstream.
+
+use super::counts::Counters;
+use super::headers;
+use super::settle::Bill;
+use crate::wire::usage::Listener;
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode, Version};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// The upstream's answer, on its way to the client. `bill` is settled when it ends, however it ends.
+pub(super) fn relay(answer: Response<Incoming>, bill: Option<Bill>) -> Response<Answer> {
+    let (mut head, body) = answer.into_parts();
+    let bill = bill.map(|mut bill| {
+        bill.outcome.status = head.status.as_u16();
+        let ear = Listener::new(
+            bill.wire,
+            text(&head.headers, CONTENT_TYPE),
+            text(&head.headers, CONTENT_ENCODING),
+        );
+        Overhearing { bill, ear: Some(ear) }
+    });
+    head.version = Version::HTTP_11;
+    head.headers = headers::homeward(head.headers);
+    Response::from_parts(head, Answer::Relayed(Box::new(Relayed { body, heard: bill })))
+}
+
+/// What the client is told when no answer came: the provider's error shape, with who speaks,
+/// which host, and why.
+pub(super) fn no_answer(said: &str) -> Response<Answer> {
+    let body = serde_json::json!({
+        "type": "error",
+        "error": {
+            "type": "api_error",
+            "message": format!("headroom, the proxy on this machine, got {said}"),
+        },
+    });
+    let mut answer = Response::new(Answer::short(&format!("{body}\n")));
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// An answer's body.
+pub(super) enum Answer {
+    /// A few words of our own.
+    Short(Option<Bytes>),
+    /// The upstream's.
+    Relayed(Box<Relayed>),
+}
+
+impl Answer {
+    pub(super) fn short(words: &str) -> Answer {
+        Answer::Short((!words.is_empty()).then(|| Bytes::copy_from_slice(words.as_bytes())))
+    }
+}
+
+/// The upstream's body, and who listens to it.
+pub(super) struct Relayed {
+    body: Incoming,
+    heard: Option<Overhearing>,
+}
+
+struct Overhearing {
+    bill: Bill,
+    /// `None` once it has panicked: the answer goes on.
+    ear: Option<Listener>,
+}
+
+impl Overhearing {
+    fn hear(&mut self, bytes: &[u8]) {
+        let Some(ear) = &mut self.ear else { return };
+        if catch_unwind(AssertUnwindSafe(|| ear.hear(bytes))).is_err() {
+            self.ear = None;
+            Counters::one_more(&self.bill.counters().faults);
+        }
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let relayed = match self.get_mut() {
+            Answer::Short(words) => return Poll::Ready(words.take().map(|words| Ok(Frame::data(words)))),
+            Answer::Relayed(relayed) => relayed,
+        };
+        let frame = ready!(Pin::new(&mut relayed.body).poll_frame(task));
+        if let Some(heard) = &mut relayed.heard {
+            match &frame {
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        heard.hear(data);
+                    }
+                }
+                Some(Err(_)) => {}
+                None => heard.bill.outcome.complete = true,
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Answer::Short(words) => words.is_none(),
+            Answer::Relayed(relayed) => relayed.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Answer::Short(words) => {
+                SizeHint::with_exact(words.as_ref().map_or(0, |words| words.len() as u64))
+            }
+            Answer::Relayed(relayed) => relayed.body.size_hint(),
+        }
+    }
+}
+
+impl Drop for Relayed {
+    fn drop(&mut self) {
+        let Some(mut heard) = self.heard.take() else { return };
+        // A body of known length is not asked for its end: its last byte is its end.
+        heard.bill.outcome.complete |= self.body.is_end_stream();
+        heard.bill.outcome.usage =
+            heard.ear.and_then(|ear| catch_unwind(AssertUnwindSafe(|| ear.usage())).ok().flatten());
+    }
+}
+
+fn text(headers: &HeaderMap, name: hyper::header::HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+}

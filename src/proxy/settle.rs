@@ -1,0 +1,85 @@
+//! Every request that was rewritten is settled once, off the I/O threads.
+
+use super::counts::Counters;
+use crate::receipt::{Outcome, Receipt};
+use crate::store::Store;
+use crate::wire::Wire;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Settlements that may wait; more are dropped and counted as faults, so that memory stays bounded.
+const MOST_WAITING: usize = 4096;
+
+/// Takes what there is to settle.
+#[derive(Clone)]
+pub(super) struct Settler {
+    to: SyncSender<(Box<Receipt>, Outcome)>,
+    counters: Arc<Counters>,
+}
+
+/// Known to end when every bill is settled and every [`Settler`] is gone.
+#[derive(Debug)]
+pub(super) struct Settling {
+    ended: Receiver<()>,
+}
+
+/// Begins to settle, on a thread of its own.
+pub(super) fn begin(store: Option<Arc<Store>>, counters: Arc<Counters>) -> (Settler, Settling) {
+    let (to, waiting) = sync_channel::<(Box<Receipt>, Outcome)>(MOST_WAITING);
+    let (ending, ended) = sync_channel(1);
+    let counted = counters.clone();
+    let work = move || {
+        for (receipt, outcome) in waiting {
+            let Some(store) = &store else { continue };
+            // What could not be written down is the store's to count; the request is long gone.
+            let settled = catch_unwind(AssertUnwindSafe(|| store.record(&receipt, &outcome)));
+            if !matches!(settled, Ok(Ok(()))) {
+                Counters::one_more(&counted.faults);
+            }
+        }
+        drop(ending);
+    };
+    let spawned = std::thread::Builder::new().name("headroom-settle".into()).spawn(work);
+    if spawned.is_err() {
+        Counters::one_more(&counters.faults);
+    }
+    (Settler { to, counters }, Settling { ended })
+}
+
+impl Settling {
+    /// Waits until all is written, at most `patience`.
+    pub(super) fn finish(self, patience: Duration) {
+        // The other end is dropped at the end, never sent to.
+        let _ = self.ended.recv_timeout(patience);
+    }
+}
+
+/// What one request owes the record; paid when it is dropped.
+pub(super) struct Bill {
+    pub(super) wire: Wire,
+    pub(super) outcome: Outcome,
+    receipt: Option<Box<Receipt>>,
+    settler: Settler,
+}
+
+impl Bill {
+    pub(super) fn new(receipt: Receipt, wire: Wire, settler: Settler) -> Bill {
+        Bill { wire, outcome: Outcome::default(), receipt: Some(Box::new(receipt)), settler }
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.settler.counters
+    }
+}
+
+impl Drop for Bill {
+    fn drop(&mut self) {
+        if let Some(receipt) = self.receipt.take()
+            && self.settler.to.try_send((receipt, std::mem::take(&mut self.outcome))).is_err()
+        {
+            Counters::one_more(&self.settler.counters.faults);
+        }
+    }
+}
