@@ -1,1 +1,0 @@
-//! What all line-shaped kinds share: lines, runs, templates, windows.

@@ -1,0 +1,188 @@
+//! The patterns of a text's lines, after Drain, in file order.
+//!
+//! Lines whose masked tokens are equal share a pattern at once. A new shape is
+//! compared with the patterns of the same length, sign and first word, and
+//! joins one that differs in a fifth of its tokens or fewer; there the
+//! differing tokens become slots. Nothing depends on the order of a hash map.
+
+use super::Lines;
+use super::signs::Sign;
+use super::token::{self, Class, Token};
+use std::collections::HashMap;
+
+/// What stands for a token that differs among the lines of a pattern.
+const WILD: u64 = 0;
+
+/// Patterns that a new shape is compared with at most: Drain's bound on a node's children.
+const MOST_COMPARED: usize = 100;
+
+/// A text of more patterns than this has none worth the name.
+const MOST_PATTERNS: usize = 20_000;
+
+/// Lines that say the same but for their slots.
+#[derive(Debug)]
+pub struct Pattern {
+    /// How many lines.
+    pub count: u32,
+    /// The first of them.
+    pub first: u32,
+    /// The last of them.
+    pub last: u32,
+    /// What they speak of.
+    pub sign: Sign,
+    shapes: Vec<u64>,
+}
+
+/// The patterns of a text.
+#[derive(Debug)]
+pub struct Patterns {
+    /// The pattern of each line.
+    pub of_line: Vec<u32>,
+    /// All of them, by first line.
+    pub list: Vec<Pattern>,
+}
+
+impl Patterns {
+    /// Finds the patterns of `lines`, whose signs are `signs`. `None` when hardly two lines are alike.
+    pub fn of(lines: &Lines<'_>, signs: &[Sign]) -> Option<Patterns> {
+        let mut found = Patterns { of_line: Vec::with_capacity(lines.len()), list: Vec::new() };
+        let mut by_shape: HashMap<(u64, Sign), u32> = HashMap::new();
+        let mut near: HashMap<(usize, Sign, u64), Vec<u32>> = HashMap::new();
+        let mut tokens = Vec::new();
+        for (number, line) in lines.iter().enumerate() {
+            let sign = signs[number];
+            token::cut(line, &mut tokens);
+            let shape = token::shape_of(&tokens);
+            let known = by_shape.get(&(shape, sign)).copied();
+            let pattern = match known {
+                Some(pattern) => pattern,
+                None => {
+                    let neighbours = near.entry((tokens.len(), sign, first_word(&tokens))).or_default();
+                    let pattern = match found.join(neighbours, &tokens) {
+                        Some(pattern) => pattern,
+                        None => {
+                            let pattern = found.list.len() as u32;
+                            if MOST_PATTERNS < found.list.len() {
+                                return None;
+                            }
+                            found.list.push(Pattern {
+                                count: 0,
+                                first: number as u32,
+                                last: number as u32,
+                                sign,
+                                shapes: tokens.iter().map(|token| token.shape).collect(),
+                            });
+                            if neighbours.len() < MOST_COMPARED {
+                                neighbours.push(pattern);
+                            }
+                            pattern
+                        }
+                    };
+                    by_shape.insert((shape, sign), pattern);
+                    pattern
+                }
+            };
+            let entry = &mut found.list[pattern as usize];
+            entry.count += 1;
+            entry.last = number as u32;
+            found.of_line.push(pattern);
+        }
+        Some(found)
+    }
+
+    /// The pattern that `tokens` are near enough to; its differing tokens become wild.
+    fn join(&mut self, neighbours: &[u32], tokens: &[Token]) -> Option<u32> {
+        let may_differ = if tokens.len() < 4 { return None } else { (tokens.len() / 5).max(1) };
+        let near = neighbours.iter().copied().find(|&pattern| {
+            let shapes = &self.list[pattern as usize].shapes;
+            let wild = shapes.iter().filter(|shape| **shape == WILD).count();
+            let mut left = may_differ.saturating_sub(wild);
+            shapes.iter().zip(tokens).all(|(shape, token)| {
+                if *shape == WILD || *shape == token.shape {
+                    return true;
+                }
+                let fits = left != 0;
+                left = left.saturating_sub(1);
+                fits
+            })
+        })?;
+        for (shape, token) in self.list[near as usize].shapes.iter_mut().zip(tokens) {
+            if *shape != token.shape {
+                *shape = WILD;
+            }
+        }
+        Some(near)
+    }
+
+    /// The lines of each pattern, in order: for pattern `p`, `lines[starts[p]..starts[p + 1]]`.
+    pub fn members(&self) -> Members {
+        let mut starts = vec![0_u32; self.list.len() + 1];
+        for (pattern, entry) in self.list.iter().enumerate() {
+            starts[pattern + 1] = starts[pattern] + entry.count;
+        }
+        let mut next = starts.clone();
+        let mut lines = vec![0_u32; self.of_line.len()];
+        for (line, &pattern) in self.of_line.iter().enumerate() {
+            let at = &mut next[pattern as usize];
+            lines[*at as usize] = line as u32;
+            *at += 1;
+        }
+        Members { starts, lines }
+    }
+}
+
+/// Which lines each pattern has.
+#[derive(Debug)]
+pub struct Members {
+    starts: Vec<u32>,
+    lines: Vec<u32>,
+}
+
+impl Members {
+    /// The lines of `pattern`, in order.
+    pub fn of(&self, pattern: usize) -> &[u32] {
+        &self.lines[self.starts[pattern] as usize..self.starts[pattern + 1] as usize]
+    }
+}
+
+/// The first token that is a plain word, among the first six: what Drain's tree branches on.
+fn first_word(tokens: &[Token]) -> u64 {
+    tokens.iter().take(6).find(|token| token.class == Class::Word).map_or(WILD, |token| token.shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patterns_of(text: &str) -> Patterns {
+        let lines = Lines::of(text).expect("short");
+        let signs: Vec<Sign> = lines.iter().map(super::super::signs::of).collect();
+        Patterns::of(&lines, &signs).expect("few")
+    }
+
+    #[test]
+    fn like_lines_share_a_pattern() {
+        let text = "\
+10:00:01 INFO user alice logged in from 10.0.0.1
+10:00:02 INFO user bob logged in from 10.0.0.2
+10:00:03 INFO cache hit key=7
+10:00:04 INFO user carol logged in from 10.0.0.9
+10:00:05 ERROR user dave logged in from 10.0.0.9
+10:00:06 INFO cache hit key=8123
+";
+        let found = patterns_of(text);
+        assert_eq!(found.of_line, [0, 0, 1, 0, 2, 1]);
+        assert_eq!(found.list.iter().map(|pattern| pattern.count).collect::<Vec<_>>(), [3, 2, 1]);
+        let members = found.members();
+        assert_eq!(members.of(0), [0, 1, 3]);
+        assert_eq!(members.of(1), [2, 5]);
+    }
+
+    #[test]
+    fn slots_do_not_eat_a_whole_pattern() {
+        // Each line differs from the one before in one more token: they must not all become one.
+        let text = "a b c d e\na b c d f\na b c x f\na b y x f\na z y x f\n";
+        let found = patterns_of(text);
+        assert!(1 < found.list.len());
+    }
+}

@@ -1,0 +1,160 @@
+//! Which lines answer what the agent is asking.
+//!
+//! Names, numbers and quoted words of the question are looked for as they are;
+//! other words count by how rare they are in the text. A word that stands in
+//! many lines tells nothing.
+
+use super::Lines;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+/// Words of a question that are looked for at most; the last said count first.
+const MOST_TERMS: usize = 64;
+/// A question is read from its end, this many bytes.
+const READ: usize = 4_096;
+
+/// Words that are in every question.
+const STOP_WORDS: &[&str] = &[
+    "about", "after", "again", "also", "and", "any", "are", "been", "before", "but", "can", "cat", "check",
+    "command", "could", "current", "did", "does", "each", "every", "file", "files", "find", "first", "for",
+    "from", "get", "give", "had", "has", "have", "head", "here", "how", "into", "its", "just", "know",
+    "last", "let", "line", "lines", "list", "log", "logs", "look", "make", "many", "more", "most", "much",
+    "need", "next", "not", "now", "only", "other", "our", "out", "output", "over", "please", "read", "run",
+    "see", "should", "show", "some", "tail", "tell", "than", "that", "the", "their", "them", "then", "there",
+    "these", "they", "this", "those", "through", "time", "under", "use", "using", "want", "was", "were",
+    "what", "when", "where", "which", "while", "who", "why", "will", "with", "would", "you", "your",
+];
+
+/// The lines that match `question`, best first, at most `most` of them.
+pub fn matching(lines: &Lines<'_>, question: &str, most: usize) -> Vec<u32> {
+    let terms = terms(question);
+    let Ok(finder) = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::LeftmostLongest)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(terms.iter().map(|term| &term.text))
+    else {
+        return Vec::new();
+    };
+    if terms.is_empty() || lines.is_empty() {
+        return Vec::new();
+    }
+    // A term that stands in more lines than this tells nothing; where it stands is not even noted.
+    let telling = (lines.len() / 50).max(3);
+    let mut found: Vec<Vec<u32>> = vec![Vec::new(); terms.len()];
+    let text = lines.text().as_bytes();
+    let mut end = 0;
+    let mut line = 0_u32;
+    for hit in finder.find_iter(text) {
+        if end <= hit.start() {
+            line = lines.line_at(hit.start()) as u32;
+            end = memchr::memchr(b'\n', &text[hit.start()..]).map_or(text.len(), |run| hit.start() + run);
+        }
+        let term = hit.pattern().as_usize();
+        let joined = |at: Option<&u8>| at.is_some_and(u8::is_ascii_alphanumeric);
+        let inside = joined(hit.start().checked_sub(1).and_then(|at| text.get(at)))
+            && joined(text.get(hit.start()))
+            || joined(text.get(hit.end())) && joined(text.get(hit.end() - 1));
+        if inside && !terms[term].exact {
+            continue;
+        }
+        let its = &mut found[term];
+        if its.last() != Some(&line) && its.len() <= telling {
+            its.push(line);
+        }
+    }
+    let mut scores: Vec<(u32, f64)> = Vec::new();
+    for (term, its) in terms.iter().zip(&found) {
+        if its.is_empty() || telling < its.len() {
+            continue;
+        }
+        let weight = (1.0 + lines.len() as f64 / its.len() as f64).ln() * if term.exact { 3.0 } else { 1.0 };
+        scores.extend(its.iter().map(|&line| (line, weight)));
+    }
+    scores.sort_by_key(|&(line, _)| line);
+    let mut summed: Vec<(u32, f64)> = Vec::new();
+    for (line, weight) in scores {
+        match summed.last_mut() {
+            Some(last) if last.0 == line => last.1 += weight,
+            _ => summed.push((line, weight)),
+        }
+    }
+    summed.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+    summed.truncate(most);
+    summed.into_iter().map(|(line, _)| line).collect()
+}
+
+struct Term {
+    text: String,
+    /// A name, a number or a quoted word: found inside of words too.
+    exact: bool,
+}
+
+fn terms(question: &str) -> Vec<Term> {
+    let mut start = question.len().saturating_sub(READ);
+    while !question.is_char_boundary(start) {
+        start += 1;
+    }
+    let question = &question[start..];
+    let mut terms: Vec<Term> = Vec::new();
+    let mut add = |text: &str, exact: bool| {
+        let known = terms.iter().any(|term| term.text.eq_ignore_ascii_case(text));
+        if !known && terms.len() < MOST_TERMS {
+            terms.push(Term { text: text.to_owned(), exact });
+        }
+    };
+    for quoted in quoted(question) {
+        add(quoted, true);
+    }
+    let part =
+        |each: char| !(each.is_alphanumeric() || matches!(each, '_' | '-' | '.' | '/' | ':' | '#' | '@'));
+    let words: Vec<&str> = question.split(part).collect();
+    for word in words.into_iter().rev() {
+        let word = word.trim_matches(|each: char| matches!(each, '-' | '.' | '/' | ':' | '#' | '@'));
+        let letters = word.chars().count();
+        let name =
+            word.bytes().any(|byte| matches!(byte, b'0'..=b'9' | b'_' | b'-' | b'.' | b'/' | b':' | b'@'))
+                || word.chars().skip(1).any(char::is_uppercase);
+        let stop = STOP_WORDS.iter().any(|stop| stop.eq_ignore_ascii_case(word));
+        if stop || letters < 2 || (letters < 4 && !name && word.is_ascii()) {
+            continue;
+        }
+        add(word, name && 3 <= letters);
+    }
+    terms
+}
+
+/// What stands in quotes, back-quotes or double quotes, on one line and not too long.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    ['"', '`', '\''].into_iter().flat_map(move |quote| {
+        text.split(quote)
+            .skip(1)
+            .step_by(2)
+            .map(str::trim)
+            .filter(|inside| (3..=80).contains(&inside.len()) && !inside.contains('\n'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_found_by_what_is_asked() {
+        let mut text: String =
+            (0..500).map(|n| format!("INFO request {n} of tenant a{} took 5 ms\n", n % 7)).collect();
+        text.push_str("INFO the checkout of order ORD-9917 was parked\n");
+        text.push_str("INFO nightly reconciliation of ledgers began\n");
+        let lines = Lines::of(&text).expect("short");
+        let cases: &[(&str, &[u32])] = &[
+            ("what happened to ORD-9917?", &[500]),
+            ("look for \"nightly recon\" please", &[501]),
+            ("did the reconciliation begin?", &[501]),
+            ("what about tenants and requests?", &[]),
+            ("", &[]),
+            ("request 413", &[413]),
+        ];
+        for (question, want) in cases {
+            assert_eq!(matching(&lines, question, 10), *want, "{question}");
+        }
+    }
+}
