@@ -5,7 +5,7 @@
 //! tool answered is a `tool_result` block, its `content` a string or a list
 //! with `text` blocks. Every other type of block is sealed.
 
-use super::json::{self, Member};
+use super::json::{Member, Node, Tree};
 use crate::conversation::{
     Arguments, Block, CacheAsk, Call, Content, Conversation, Form, Role, Said, ToolResult,
 };
@@ -13,44 +13,45 @@ use crate::units::Span;
 
 /// Reads a request's body; `None` when anything that we look at is odd.
 pub fn read(body: &[u8]) -> Option<Conversation> {
-    let request = Fields::of(body, json::whole(body)?)?;
+    let tree = Tree::read(body)?;
+    let request = Fields::of(&tree, tree.root())?;
     let mut conversation = Conversation {
         model: request.text(b"model")?.unwrap_or_default(),
         stream: request.is_true(b"stream")?,
-        session: request.one(b"metadata")?.and_then(|metadata| session_of(body, metadata)),
+        session: request.one(b"metadata")?.and_then(|metadata| session_of(&tree, metadata)),
         ..Conversation::default()
     };
     for name in [&b"system"[..], b"tools", b"tool_choice", b"thinking"] {
-        conversation.preamble.extend(request.one(name)?);
+        conversation.preamble.extend(request.one(name)?.map(|part| tree.span(part)));
     }
     conversation.preamble.sort_by_key(|span| span.start);
     if let Some(tools) = request.one(b"tools")? {
-        read_tools(body, tools, &mut conversation)?;
-        note_breakpoints(body, tools, &mut conversation);
+        read_tools(&tree, tools, &mut conversation)?;
+        note_breakpoints(tree.raw(tools), &mut conversation);
     }
     if let Some(system) = request.one(b"system")? {
-        note_breakpoints(body, system, &mut conversation);
+        note_breakpoints(tree.raw(system), &mut conversation);
     }
-    for (number, message) in json::elements(body, request.one(b"messages")??)?.into_iter().enumerate() {
-        read_message(body, message, number, &mut conversation)?;
+    for (number, message) in tree.elements(request.one(b"messages")??)?.into_iter().enumerate() {
+        read_message(&tree, message, number, &mut conversation)?;
     }
     Some(conversation)
 }
 
 /// The members of an object, looked up by name; a name that occurs twice is an oddity.
 struct Fields<'a> {
-    body: &'a [u8],
+    tree: &'a Tree<'a>,
     members: Vec<Member>,
 }
 
 impl<'a> Fields<'a> {
-    fn of(body: &'a [u8], span: Span) -> Option<Fields<'a>> {
-        Some(Fields { body, members: json::members(body, span)? })
+    fn of(tree: &'a Tree<'a>, node: Node) -> Option<Fields<'a>> {
+        Some(Fields { tree, members: tree.members(node)? })
     }
 
     /// `Some(None)`: not there. `None`: there twice.
-    fn one(&self, name: &[u8]) -> Option<Option<Span>> {
-        let mut found = self.members.iter().filter(|member| member.name_in(self.body) == name);
+    fn one(&self, name: &[u8]) -> Option<Option<Node>> {
+        let mut found = self.members.iter().filter(|member| self.tree.name(member) == name);
         let first = found.next().map(|member| member.value);
         found.next().is_none().then_some(first)
     }
@@ -59,20 +60,21 @@ impl<'a> Fields<'a> {
     fn text(&self, name: &[u8]) -> Option<Option<String>> {
         match self.one(name)? {
             None => Some(None),
-            Some(span) => json::text_of(span.of(self.body)).map(Some),
+            Some(node) => self.tree.text(node).map(Some),
         }
     }
 
     fn is_true(&self, name: &[u8]) -> Option<bool> {
-        Some(self.one(name)?.is_some_and(|span| span.of(self.body) == b"true"))
+        Some(self.one(name)?.is_some_and(|node| self.tree.raw(node) == b"true"))
     }
 
     /// The span of the member `name` with the comma that belongs to it.
     fn with_comma(&self, name: &[u8]) -> Option<Span> {
-        let at = self.members.iter().position(|member| member.name_in(self.body) == name)?;
-        let own = Span { start: self.members[at].name.start, end: self.members[at].value.end };
+        let at = self.members.iter().position(|member| self.tree.name(member) == name)?;
+        let end_of = |at: usize| self.tree.span(self.members[at].value).end;
+        let own = Span { start: self.members[at].name.start, end: end_of(at) };
         Some(match (at.checked_sub(1), self.members.get(at + 1)) {
-            (Some(before), _) => Span { start: self.members[before].value.end, end: own.end },
+            (Some(before), _) => Span { start: end_of(before), end: own.end },
             (None, Some(after)) => Span { start: own.start, end: after.name.start },
             (None, None) => own,
         })
@@ -81,8 +83,8 @@ impl<'a> Fields<'a> {
 
 /// The client's own session: Claude Code writes a JSON object with `session_id`
 /// into `metadata.user_id`, and earlier wrote `user_…_session_UUID`.
-fn session_of(body: &[u8], metadata: Span) -> Option<String> {
-    let user = Fields::of(body, metadata)?.text(b"user_id")??;
+fn session_of(tree: &Tree<'_>, metadata: Node) -> Option<String> {
+    let user = Fields::of(tree, metadata)?.text(b"user_id")??;
     if let Ok(parts) = serde_json::from_str::<serde_json::Value>(&user)
         && let Some(session) = parts.get("session_id").and_then(serde_json::Value::as_str)
     {
@@ -92,27 +94,34 @@ fn session_of(body: &[u8], metadata: Span) -> Option<String> {
     (!session.is_empty()).then(|| session.to_owned())
 }
 
-fn read_tools(body: &[u8], tools: Span, conversation: &mut Conversation) -> Option<()> {
-    for tool in json::elements(body, tools)? {
-        if let Some(name) = Fields::of(body, tool)?.text(b"name")? {
-            conversation.offer(name, tool);
+fn read_tools(tree: &Tree<'_>, tools: Node, conversation: &mut Conversation) -> Option<()> {
+    for tool in tree.elements(tools)? {
+        if let Some(name) = Fields::of(tree, tool)?.text(b"name")? {
+            conversation.offer(name, tree.span(tool));
         }
     }
     Some(())
 }
 
 /// Sees breakpoints in a part that is not taken apart.
-fn note_breakpoints(body: &[u8], part: Span, conversation: &mut Conversation) {
-    let bytes = part.of(body);
-    if memchr::memmem::find(bytes, b"\"cache_control\"").is_some() {
-        let hour = memchr::memmem::find(bytes, b"\"1h\"").is_some();
-        conversation.cache =
-            conversation.cache.max(if hour { CacheAsk::OneHour } else { CacheAsk::FiveMinutes });
+fn note_breakpoints(part: &[u8], conversation: &mut Conversation) {
+    if memchr::memmem::find(part, b"\"cache_control\"").is_some() {
+        note_breakpoint(part, conversation);
     }
 }
 
-fn read_message(body: &[u8], message: Span, number: usize, conversation: &mut Conversation) -> Option<()> {
-    let fields = Fields::of(body, message)?;
+fn note_breakpoint(asked: &[u8], conversation: &mut Conversation) {
+    let hour = memchr::memmem::find(asked, b"\"1h\"").is_some();
+    conversation.cache = conversation.cache.max(if hour { CacheAsk::OneHour } else { CacheAsk::FiveMinutes });
+}
+
+fn read_message(
+    tree: &Tree<'_>,
+    message: Node,
+    number: usize,
+    conversation: &mut Conversation,
+) -> Option<()> {
+    let fields = Fields::of(tree, message)?;
     let role = match fields.text(b"role")??.as_str() {
         "user" => Role::User,
         "assistant" => Role::Assistant,
@@ -120,21 +129,22 @@ fn read_message(body: &[u8], message: Span, number: usize, conversation: &mut Co
         _ => return None,
     };
     let content = fields.one(b"content")??;
-    if json::is_string(body, content) {
-        let said = Said { text: content, form: Form::Plain };
+    if tree.is_string(content) {
+        let span = tree.span(content);
+        let said = Said { text: span, form: Form::Plain };
         conversation.blocks.push(Block {
             message: number,
             index: 0,
             role,
-            span: content,
+            span,
             moving: Vec::new(),
             content: Content::Said(said),
         });
         return Some(());
     }
-    for (index, block) in json::elements(body, content)?.into_iter().enumerate() {
+    for (index, block) in tree.elements(content)?.into_iter().enumerate() {
         let place = Place { message: number, index, role };
-        read_block(body, block, place, conversation)?;
+        read_block(tree, block, place, conversation)?;
     }
     Some(())
 }
@@ -145,18 +155,17 @@ struct Place {
     role: Role,
 }
 
-fn read_block(body: &[u8], span: Span, place: Place, conversation: &mut Conversation) -> Option<()> {
-    let fields = Fields::of(body, span)?;
+fn read_block(tree: &Tree<'_>, block: Node, place: Place, conversation: &mut Conversation) -> Option<()> {
+    let fields = Fields::of(tree, block)?;
     let mut moving: Vec<Span> = fields.with_comma(b"cache_control").into_iter().collect();
     if let Some(asked) = fields.one(b"cache_control")? {
-        let hour = memchr::memmem::find(asked.of(body), b"\"1h\"").is_some();
-        conversation.cache =
-            conversation.cache.max(if hour { CacheAsk::OneHour } else { CacheAsk::FiveMinutes });
+        note_breakpoint(tree.raw(asked), conversation);
     }
     let kind = fields.text(b"type")?.unwrap_or_default();
     let content = match (kind.as_str(), place.role) {
         ("text", _) => match fields.one(b"text")? {
-            Some(text) if json::is_string(body, text) => {
+            Some(text) if tree.is_string(text) => {
+                let text = tree.span(text);
                 let plain = fields.members.len() == 2 + moving.len();
                 Content::Said(Said { text, form: if plain { Form::Plain } else { Form::Rich } })
             }
@@ -167,13 +176,15 @@ fn read_block(body: &[u8], span: Span, place: Place, conversation: &mut Conversa
                 block: conversation.blocks.len(),
                 id: fields.text(b"id")?.unwrap_or_default(),
                 tool: fields.text(b"name")?.unwrap_or_default(),
-                arguments: fields.one(b"input")?.map_or(Arguments::Nothing, Arguments::Json),
+                arguments: fields
+                    .one(b"input")?
+                    .map_or(Arguments::Nothing, |input| Arguments::Json(tree.span(input))),
             });
             Content::Sealed
         }
         ("tool_result", Role::User) => {
             let texts = match fields.one(b"content")? {
-                Some(content) => read_result(body, content, &mut moving)?,
+                Some(content) => read_result(tree, content, &mut moving)?,
                 None => Vec::new(),
             };
             Content::Result(ToolResult {
@@ -186,24 +197,26 @@ fn read_block(body: &[u8], span: Span, place: Place, conversation: &mut Conversa
     };
     moving.sort_by_key(|span| span.start);
     let Place { message, index, role } = place;
-    conversation.blocks.push(Block { message, index, role, span, moving, content });
+    conversation.blocks.push(Block { message, index, role, span: tree.span(block), moving, content });
     Some(())
 }
 
 /// The strings of a tool result's `content`.
-fn read_result(body: &[u8], content: Span, moving: &mut Vec<Span>) -> Option<Vec<Span>> {
-    if json::is_string(body, content) {
-        return Some(vec![content]);
+fn read_result(tree: &Tree<'_>, content: Node, moving: &mut Vec<Span>) -> Option<Vec<Span>> {
+    if tree.is_string(content) {
+        return Some(vec![tree.span(content)]);
     }
-    if content.of(body) == b"null" {
+    if tree.raw(content) == b"null" {
         return Some(Vec::new());
     }
     let mut texts = Vec::new();
-    for part in json::elements(body, content)? {
-        let fields = Fields::of(body, part)?;
+    for part in tree.elements(content)? {
+        let fields = Fields::of(tree, part)?;
         moving.extend(fields.with_comma(b"cache_control"));
         if fields.text(b"type")?.as_deref() == Some("text") {
-            texts.extend(fields.one(b"text")?.filter(|&text| json::is_string(body, text)));
+            texts.extend(
+                fields.one(b"text")?.filter(|&text| tree.is_string(text)).map(|text| tree.span(text)),
+            );
         }
     }
     Some(texts)

@@ -1,105 +1,128 @@
 //! Finds the byte ranges of JSON values without building them.
 //!
-//! One pass, an explicit stack, no recursion. *Invariant:* what it accepts is
-//! well-formed JSON (RFC 8259); on anything odd it answers `None`, and the
-//! caller passes the bytes on unread.
+//! One pass over the bytes, an explicit stack, no recursion. *Invariant:* what
+//! it accepts is well-formed JSON (RFC 8259); on anything odd it answers
+//! `None`, and the caller passes the bytes on unread.
 
 use crate::units::Span;
-use memchr::memchr2;
 
-/// Walks over the bytes of one JSON text.
+/// How deep values are noted; what lies deeper is checked and stepped over.
+///
+/// A text of a list in a tool result is the deepest that any wire asks for:
+/// request 0, `messages` 1, message 2, `content` 3, block 4, `content` 5, part 6, `text` 7.
+const NOTED: usize = 8;
+
+/// The values of one JSON text, down to the depth that the wires ask for.
 #[derive(Clone, Debug)]
-pub struct Walker<'a> {
+pub struct Tree<'a> {
     bytes: &'a [u8],
-    at: usize,
+    /// In the order in which the values begin.
+    notes: Vec<Note>,
 }
 
-/// One member of an object.
+/// A value in a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node(usize);
+
+/// A member of an object.
+#[derive(Clone, Copy, Debug)]
 pub struct Member {
     /// The name's JSON string, with quotes.
     pub name: Span,
     /// The value.
-    pub value: Span,
+    pub value: Node,
 }
 
-impl Member {
-    /// The bytes between the name's quotes, escapes unresolved.
-    ///
-    /// A name that is written with escapes is not recognised by its plain
-    /// spelling; [`members`] refuses such objects.
-    pub fn name_in<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        &bytes[self.name.start + 1..self.name.end - 1]
-    }
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    /// The name's JSON string; empty for what is no member.
+    name: Span,
+    span: Span,
+    /// Index of the first note that lies outside this value.
+    after: usize,
 }
 
-/// The members of the object that `span` covers, in order.
-///
-/// `None` when it is no object, or when a name is written with an escape
-/// (nobody does; it could hide a second spelling of a name that we look for).
-pub fn members(bytes: &[u8], span: Span) -> Option<Vec<Member>> {
-    let mut walker = Walker { bytes: &bytes[..span.end], at: span.start };
-    walker.take(b'{')?;
-    let mut found = Vec::new();
-    walker.skip_space();
-    if walker.peek() == Some(b'}') {
-        return Some(found);
-    }
-    loop {
+impl<'a> Tree<'a> {
+    /// Reads the one value that `bytes` hold, white space around it allowed; `None` when it is not well-formed.
+    pub fn read(bytes: &'a [u8]) -> Option<Tree<'a>> {
+        let mut walker = Walker { bytes, at: 0, notes: Vec::new() };
+        walker.value()?;
         walker.skip_space();
-        let name = walker.string()?;
-        if memchr::memchr(b'\\', name.of(bytes)).is_some() {
+        (walker.at == bytes.len()).then_some(Tree { bytes, notes: walker.notes })
+    }
+
+    /// The outermost value.
+    pub fn root(&self) -> Node {
+        Node(0)
+    }
+
+    /// Where a value stands.
+    pub fn span(&self, node: Node) -> Span {
+        self.notes[node.0].span
+    }
+
+    /// A value's bytes.
+    pub fn raw(&self, node: Node) -> &'a [u8] {
+        self.span(node).of(self.bytes)
+    }
+
+    /// True for a string.
+    pub fn is_string(&self, node: Node) -> bool {
+        self.raw(node).first() == Some(&b'"')
+    }
+
+    /// The text of a string; `None` for anything else, and for a lone surrogate.
+    pub fn text(&self, node: Node) -> Option<String> {
+        text_of(self.raw(node))
+    }
+
+    /// The members of an object, in order; `None` when it is no object, or when a name is written
+    /// with an escape (nobody does; it could hide a second spelling of a name that we look for).
+    pub fn members(&self, node: Node) -> Option<Vec<Member>> {
+        if self.raw(node).first() != Some(&b'{') {
             return None;
         }
-        walker.skip_space();
-        walker.take(b':')?;
-        let value = walker.value()?;
-        found.push(Member { name, value });
-        walker.skip_space();
-        match walker.next()? {
-            b',' => {}
-            b'}' => return Some(found),
-            _ => return None,
-        }
+        let plain = |name: &Span| memchr::memchr(b'\\', name.of(self.bytes)).is_none();
+        let members: Vec<Member> =
+            self.children(node).map(|value| Member { name: self.notes[value.0].name, value }).collect();
+        members.iter().all(|member| plain(&member.name)).then_some(members)
+    }
+
+    /// The elements of an array, in order; `None` when it is no array.
+    pub fn elements(&self, node: Node) -> Option<Vec<Node>> {
+        (self.raw(node).first() == Some(&b'[')).then(|| self.children(node).collect())
+    }
+
+    /// The bytes between a name's quotes.
+    pub fn name(&self, member: &Member) -> &'a [u8] {
+        &self.bytes[member.name.start + 1..member.name.end - 1]
+    }
+
+    fn children(&self, node: Node) -> impl Iterator<Item = Node> + '_ {
+        let end = self.notes[node.0].after;
+        std::iter::successors(Some(node.0 + 1), |&at| self.notes.get(at).map(|note| note.after))
+            .take_while(move |&at| at < end)
+            .map(Node)
     }
 }
 
-/// The elements of the array that `span` covers, in order; `None` when it is no array.
-pub fn elements(bytes: &[u8], span: Span) -> Option<Vec<Span>> {
-    let mut walker = Walker { bytes: &bytes[..span.end], at: span.start };
-    walker.take(b'[')?;
-    let mut found = Vec::new();
-    walker.skip_space();
-    if walker.peek() == Some(b']') {
-        return Some(found);
-    }
-    loop {
-        found.push(walker.value()?);
-        walker.skip_space();
-        match walker.next()? {
-            b',' => {}
-            b']' => return Some(found),
-            _ => return None,
-        }
-    }
+/// Walks over the bytes of one JSON text.
+struct Walker<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    notes: Vec<Note>,
 }
 
-/// The one value that `bytes` hold, white space around it allowed; `None` when it is not well-formed.
-pub fn whole(bytes: &[u8]) -> Option<Span> {
-    let mut walker = Walker { bytes, at: 0 };
-    let span = walker.value()?;
-    walker.skip_space();
-    (walker.at == bytes.len()).then_some(span)
+/// An object or array that has begun.
+struct Open {
+    closing: u8,
+    /// Its note, when it is noted.
+    note: Option<usize>,
 }
 
 /// The text of a JSON string (with quotes); `None` when it is no string or holds a lone surrogate.
 pub fn text_of(literal: &[u8]) -> Option<String> {
     serde_json::from_slice(literal).ok()
-}
-
-/// True when `span` covers a string.
-pub fn is_string(bytes: &[u8], span: Span) -> bool {
-    bytes.get(span.start) == Some(&b'"')
 }
 
 impl Walker<'_> {
@@ -123,60 +146,54 @@ impl Walker<'_> {
         }
     }
 
-    /// Steps over one value, whatever is in it.
-    fn value(&mut self) -> Option<Span> {
-        self.skip_space();
-        let start = self.at;
-        // The closing brackets that are still owed, innermost last.
-        let mut owed: Vec<u8> = Vec::new();
+    /// Steps over one value, whatever is in it, and notes what is not too deep.
+    fn value(&mut self) -> Option<()> {
+        // What has begun and not ended, innermost last.
+        let mut open: Vec<Open> = Vec::new();
+        let mut name = Span { start: 0, end: 0 };
         loop {
             self.skip_space();
-            match self.peek()? {
-                b'{' => {
+            let start = self.at;
+            let note = (open.len() < NOTED).then(|| {
+                self.notes.push(Note { name, span: Span { start, end: start }, after: 0 });
+                self.notes.len() - 1
+            });
+            let closing = match self.peek()? {
+                b'{' => Some(b'}'),
+                b'[' => Some(b']'),
+                _ => None,
+            };
+            match closing {
+                Some(closing) => {
                     self.at += 1;
                     self.skip_space();
-                    if self.peek()? == b'}' {
+                    if self.peek()? == closing {
                         self.at += 1;
+                        self.end(note);
                     } else {
-                        owed.push(b'}');
-                        self.name_and_colon()?;
+                        open.push(Open { closing, note });
+                        name = self.name_of_next(closing)?;
                         continue;
                     }
                 }
-                b'[' => {
-                    self.at += 1;
-                    self.skip_space();
-                    if self.peek()? == b']' {
-                        self.at += 1;
-                    } else {
-                        owed.push(b']');
-                        continue;
-                    }
+                None => {
+                    self.scalar()?;
+                    self.end(note);
                 }
-                b'"' => {
-                    self.string()?;
-                }
-                b't' => self.word(b"true")?,
-                b'f' => self.word(b"false")?,
-                b'n' => self.word(b"null")?,
-                _ => self.number()?,
             }
             // A value has ended: close what ends with it, or go on behind a comma.
             loop {
-                let Some(&closing) = owed.last() else {
-                    return Some(Span { start, end: self.at });
-                };
+                let Some(innermost) = open.last() else { return Some(()) };
+                let closing = innermost.closing;
                 self.skip_space();
                 match self.next()? {
                     b',' => {
-                        if closing == b'}' {
-                            self.skip_space();
-                            self.name_and_colon()?;
-                        }
+                        name = self.name_of_next(closing)?;
                         break;
                     }
                     byte if byte == closing => {
-                        owed.pop();
+                        let note = open.pop().and_then(|ended| ended.note);
+                        self.end(note);
                     }
                     _ => return None,
                 }
@@ -184,34 +201,57 @@ impl Walker<'_> {
         }
     }
 
-    fn name_and_colon(&mut self) -> Option<()> {
-        self.string()?;
-        self.skip_space();
-        self.take(b':')
+    /// Notes that a value ends here.
+    fn end(&mut self, note: Option<usize>) {
+        if let Some(note) = note {
+            let after = self.notes.len();
+            self.notes[note].span.end = self.at;
+            self.notes[note].after = after;
+        }
     }
 
-    fn string(&mut self) -> Option<Span> {
+    /// In an object, steps over the next member's name and colon.
+    fn name_of_next(&mut self, closing: u8) -> Option<Span> {
+        if closing == b']' {
+            return Some(Span { start: self.at, end: self.at });
+        }
+        self.skip_space();
         let start = self.at;
+        self.string()?;
+        let name = Span { start, end: self.at };
+        self.skip_space();
+        self.take(b':')?;
+        Some(name)
+    }
+
+    fn scalar(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => self.number(),
+        }
+    }
+
+    fn string(&mut self) -> Option<()> {
         self.take(b'"')?;
         loop {
-            let rest = &self.bytes[self.at..];
-            let found = memchr2(b'"', b'\\', rest)?;
-            if rest[..found].iter().any(|&byte| byte < 0x20) {
-                return None;
-            }
-            self.at += found + 1;
-            if rest[found] == b'"' {
-                return Some(Span { start, end: self.at });
-            }
+            self.at += plain_run(&self.bytes[self.at..]);
             match self.next()? {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
-                b'u' => {
-                    let digits = self.bytes.get(self.at..self.at + 4)?;
-                    if !digits.iter().all(u8::is_ascii_hexdigit) {
-                        return None;
+                b'"' => return Some(()),
+                b'\\' => match self.next()? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
+                    b'u' => {
+                        let digits = self.bytes.get(self.at..self.at + 4)?;
+                        if !digits.iter().all(u8::is_ascii_hexdigit) {
+                            return None;
+                        }
+                        self.at += 4;
                     }
-                    self.at += 4;
-                }
+                    _ => return None,
+                },
+                // A control character: not allowed in a string.
                 _ => return None,
             }
         }
@@ -256,6 +296,31 @@ impl Walker<'_> {
     }
 }
 
+/// How many bytes at the start of `bytes` are neither a quote, a backslash nor a control character.
+///
+/// Eight at a time: tool output printed into JSON has an escape every few
+/// bytes, where a search for the next one (`memchr`) is slower.
+fn plain_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The high bit of every byte that is zero; exact up to the first such byte, which is all that is asked.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    while let Some(chunk) = bytes.get(at..at + 8) {
+        let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
+        let quote = zero(word ^ (ONES * b'"' as u64));
+        let backslash = zero(word ^ (ONES * b'\\' as u64));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = quote | backslash | control;
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+    at + bytes[at..].iter().position(special).unwrap_or(bytes.len() - at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,21 +356,22 @@ mod tests {
             "{]",
         ];
         for text in odd {
-            assert_eq!(whole(text.as_bytes()), None, "{text:?}");
+            assert!(Tree::read(text.as_bytes()).is_none(), "{text:?}");
         }
     }
 
     #[test]
     fn a_hundred_thousand_brackets_need_no_stack() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(whole(deep.as_bytes()), Some(Span { start: 0, end: deep.len() }));
-        assert_eq!(whole(&deep.as_bytes()[..150_000]), None);
+        let tree = Tree::read(deep.as_bytes()).expect("well-formed");
+        assert_eq!(tree.span(tree.root()), Span { start: 0, end: deep.len() });
+        assert!(Tree::read(&deep.as_bytes()[..150_000]).is_none());
     }
 
     #[test]
     fn a_lone_surrogate_is_stepped_over_and_has_no_text() {
         let literal = br#""a\ud83d""#;
-        assert!(whole(literal).is_some());
+        assert!(Tree::read(literal).is_some());
         assert_eq!(text_of(literal), None);
     }
 
@@ -314,7 +380,7 @@ mod tests {
             Just(serde_json::Value::Null),
             any::<bool>().prop_map(Into::into),
             any::<i64>().prop_map(Into::into),
-            any::<f64>().prop_map(|number| serde_json::json!(number)),
+            any::<i32>().prop_map(|number| serde_json::json!(f64::from(number) / 8.0)),
             any::<String>().prop_map(Into::into),
         ];
         leaf.prop_recursive(5, 60, 8, |inner| {
@@ -331,31 +397,42 @@ mod tests {
         fn spans_cover_what_a_parser_finds(value in any_json(), pretty in any::<bool>()) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
             let bytes = text.as_bytes();
-            let span = whole(bytes).expect("well-formed");
-            prop_assert_eq!(span, Span { start: 0, end: bytes.len() });
-            let parsed = |span: Span| serde_json::from_slice::<serde_json::Value>(span.of(bytes)).unwrap();
-            match &value {
-                serde_json::Value::Array(items) => {
-                    let found: Vec<_> = elements(bytes, span).unwrap().into_iter().map(parsed).collect();
-                    prop_assert_eq!(found.len(), items.len());
+            let tree = Tree::read(bytes).expect("well-formed");
+            let mut open = vec![(tree.root(), value, 0)];
+            while let Some((node, value, depth)) = open.pop() {
+                let parsed: serde_json::Value = serde_json::from_slice(tree.raw(node)).unwrap();
+                prop_assert_eq!(&parsed, &value);
+                if depth + 1 == NOTED {
+                    continue;
                 }
-                serde_json::Value::Object(map) => {
-                    if let Some(found) = members(bytes, span) {
+                match value {
+                    serde_json::Value::Array(items) => {
+                        let found = tree.elements(node).unwrap();
+                        prop_assert_eq!(found.len(), items.len());
+                        open.extend(found.into_iter().zip(items).map(|(node, value)| (node, value, depth + 1)));
+                    }
+                    serde_json::Value::Object(map) => {
+                        let Some(found) = tree.members(node) else { continue };
                         prop_assert_eq!(found.len(), map.len());
-                        for member in found {
-                            let name = text_of(member.name.of(bytes)).unwrap();
-                            prop_assert!(map.contains_key(&name));
-                            parsed(member.value);
+                        for (member, (name, value)) in found.into_iter().zip(map) {
+                            prop_assert_eq!(text_of(member.name.of(bytes)).unwrap(), name);
+                            open.push((member.value, value, depth + 1));
                         }
                     }
+                    _ => {}
                 }
-                _ => {}
             }
         }
 
         #[test]
+        fn a_plain_run_ends_at_the_first_special_byte(bytes in prop::collection::vec(prop_oneof![0x18u8..0x28, 0x58u8..0x60, any::<u8>()], 0..40)) {
+            let special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
+            prop_assert_eq!(plain_run(&bytes), bytes.iter().position(special).unwrap_or(bytes.len()));
+        }
+
+        #[test]
         fn it_accepts_what_a_parser_accepts(text in "[\\[\\]{}:,\" 0-9eE.+\\-truefalsn\\\\u]{0,24}") {
-            let ours = whole(text.as_bytes()).is_some();
+            let ours = Tree::read(text.as_bytes()).is_some();
             let theirs = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
             prop_assert_eq!(ours, theirs, "{}", text);
         }

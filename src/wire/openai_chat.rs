@@ -5,75 +5,82 @@
 //! tool answered is a whole message of the role `tool` (or the older
 //! `function`); one message is one block here.
 
-use super::json::{self, Member};
+use super::json::{Member, Node, Tree};
 use crate::conversation::{Arguments, Block, Call, Content, Conversation, Form, Role, Said, ToolResult};
 use crate::units::Span;
 
 /// Reads a request's body; `None` when anything that we look at is odd.
 pub fn read(body: &[u8]) -> Option<Conversation> {
-    let request = json::members(body, json::whole(body)?)?;
+    let tree = &Tree::read(body)?;
+    let request = tree.members(tree.root())?;
     let mut conversation = Conversation {
-        model: text(body, &request, b"model")?.unwrap_or_default(),
-        stream: one(body, &request, b"stream")?.is_some_and(|span| span.of(body) == b"true"),
-        session: text(body, &request, b"prompt_cache_key").flatten(),
+        model: text(tree, &request, b"model")?.unwrap_or_default(),
+        stream: one(tree, &request, b"stream")?.is_some_and(|node| tree.raw(node) == b"true"),
+        session: text(tree, &request, b"prompt_cache_key").flatten(),
         ..Conversation::default()
     };
-    if let Some(tools) = one(body, &request, b"tools")? {
-        conversation.preamble.push(tools);
-        for tool in json::elements(body, tools)? {
-            if let Some(function) = one(body, &json::members(body, tool)?, b"function")?
-                && let Some(name) = text(body, &json::members(body, function)?, b"name")?
+    if let Some(tools) = one(tree, &request, b"tools")? {
+        conversation.preamble.push(tree.span(tools));
+        for tool in tree.elements(tools)? {
+            if let Some(function) = one(tree, &tree.members(tool)?, b"function")?
+                && let Some(name) = text(tree, &tree.members(function)?, b"name")?
             {
-                conversation.offer(name, tool);
+                conversation.offer(name, tree.span(tool));
             }
         }
     }
-    for (number, message) in json::elements(body, one(body, &request, b"messages")??)?.into_iter().enumerate()
-    {
-        read_message(body, message, number, &mut conversation)?;
+    for (number, message) in tree.elements(one(tree, &request, b"messages")??)?.into_iter().enumerate() {
+        read_message(tree, message, number, &mut conversation)?;
     }
     Some(conversation)
 }
 
-fn one(body: &[u8], members: &[Member], name: &[u8]) -> Option<Option<Span>> {
-    let mut found = members.iter().filter(|member| member.name_in(body) == name);
+fn one(tree: &Tree<'_>, members: &[Member], name: &[u8]) -> Option<Option<Node>> {
+    let mut found = members.iter().filter(|member| tree.name(member) == name);
     let first = found.next().map(|member| member.value);
     found.next().is_none().then_some(first)
 }
 
 /// As [`one`], for a string's text; `null` counts as not there.
-fn text(body: &[u8], members: &[Member], name: &[u8]) -> Option<Option<String>> {
-    match one(body, members, name)? {
+fn text(tree: &Tree<'_>, members: &[Member], name: &[u8]) -> Option<Option<String>> {
+    match one(tree, members, name)? {
         None => Some(None),
-        Some(span) if span.of(body) == b"null" => Some(None),
-        Some(span) => json::text_of(span.of(body)).map(Some),
+        Some(node) if tree.raw(node) == b"null" => Some(None),
+        Some(node) => tree.text(node).map(Some),
     }
 }
 
-fn read_message(body: &[u8], span: Span, number: usize, conversation: &mut Conversation) -> Option<()> {
-    let members = json::members(body, span)?;
-    let role = text(body, &members, b"role")??;
-    let content = one(body, &members, b"content")?;
+fn read_message(tree: &Tree<'_>, node: Node, number: usize, conversation: &mut Conversation) -> Option<()> {
+    let members = tree.members(node)?;
+    let role = text(tree, &members, b"role")??;
+    let content = one(tree, &members, b"content")?;
     let strings = match content {
-        Some(content) => strings_of(body, content)?,
+        Some(content) => strings_of(tree, content)?,
         None => Vec::new(),
     };
     let (role, content) = match role.as_str() {
         "tool" | "function" => {
-            let id = match text(body, &members, b"tool_call_id")? {
+            let id = match text(tree, &members, b"tool_call_id")? {
                 Some(id) => id,
-                None => text(body, &members, b"name")?.unwrap_or_default(),
+                None => text(tree, &members, b"name")?.unwrap_or_default(),
             };
             (Role::User, Content::Result(ToolResult { id, failed: false, texts: strings }))
         }
         "assistant" => {
-            read_calls(body, &members, conversation)?;
+            read_calls(tree, &members, conversation)?;
             (Role::Assistant, said(&strings))
         }
         "system" | "developer" => (Role::System, said(&strings)),
         _ => (Role::User, said(&strings)),
     };
-    conversation.blocks.push(Block { message: number, index: 0, role, span, moving: Vec::new(), content });
+    conversation.blocks.push(Block {
+        message: number,
+        index: 0,
+        role,
+        span: tree.span(node),
+        moving: Vec::new(),
+        content,
+    });
     Some(())
 }
 
@@ -82,48 +89,52 @@ fn said(strings: &[Span]) -> Content {
 }
 
 /// A plain string, or the text parts of a list.
-fn strings_of(body: &[u8], content: Span) -> Option<Vec<Span>> {
-    if json::is_string(body, content) {
-        return Some(vec![content]);
+fn strings_of(tree: &Tree<'_>, content: Node) -> Option<Vec<Span>> {
+    if tree.is_string(content) {
+        return Some(vec![tree.span(content)]);
     }
-    if content.of(body) == b"null" {
+    if tree.raw(content) == b"null" {
         return Some(Vec::new());
     }
     let mut strings = Vec::new();
-    for part in json::elements(body, content)? {
-        let members = json::members(body, part)?;
-        if text(body, &members, b"type")?.as_deref() == Some("text") {
-            strings.extend(one(body, &members, b"text")?.filter(|&span| json::is_string(body, span)));
+    for part in tree.elements(content)? {
+        let members = tree.members(part)?;
+        if text(tree, &members, b"type")?.as_deref() == Some("text") {
+            strings.extend(
+                one(tree, &members, b"text")?
+                    .filter(|&text| tree.is_string(text))
+                    .map(|text| tree.span(text)),
+            );
         }
     }
     Some(strings)
 }
 
-fn read_calls(body: &[u8], members: &[Member], conversation: &mut Conversation) -> Option<()> {
+fn read_calls(tree: &Tree<'_>, members: &[Member], conversation: &mut Conversation) -> Option<()> {
     let block = conversation.blocks.len();
     let arguments = |function: &[Member]| {
-        Some(match one(body, function, b"arguments")? {
-            Some(span) if json::is_string(body, span) => Arguments::Quoted(span),
-            Some(span) => Arguments::Json(span),
+        Some(match one(tree, function, b"arguments")? {
+            Some(node) if tree.is_string(node) => Arguments::Quoted(tree.span(node)),
+            Some(node) => Arguments::Json(tree.span(node)),
             None => Arguments::Nothing,
         })
     };
-    if let Some(calls) = one(body, members, b"tool_calls")?.filter(|span| span.of(body) != b"null") {
-        for call in json::elements(body, calls)? {
-            let call = json::members(body, call)?;
-            let Some(function) = one(body, &call, b"function")? else { continue };
-            let function = json::members(body, function)?;
+    if let Some(calls) = one(tree, members, b"tool_calls")?.filter(|&node| tree.raw(node) != b"null") {
+        for call in tree.elements(calls)? {
+            let call = tree.members(call)?;
+            let Some(function) = one(tree, &call, b"function")? else { continue };
+            let function = tree.members(function)?;
             conversation.calls.push(Call {
                 block,
-                id: text(body, &call, b"id")?.unwrap_or_default(),
-                tool: text(body, &function, b"name")?.unwrap_or_default(),
+                id: text(tree, &call, b"id")?.unwrap_or_default(),
+                tool: text(tree, &function, b"name")?.unwrap_or_default(),
                 arguments: arguments(&function)?,
             });
         }
     }
-    if let Some(function) = one(body, members, b"function_call")?.filter(|span| span.of(body) != b"null") {
-        let function = json::members(body, function)?;
-        let name = text(body, &function, b"name")?.unwrap_or_default();
+    if let Some(function) = one(tree, members, b"function_call")?.filter(|&node| tree.raw(node) != b"null") {
+        let function = tree.members(function)?;
+        let name = text(tree, &function, b"name")?.unwrap_or_default();
         conversation.calls.push(Call {
             block,
             id: name.clone(),

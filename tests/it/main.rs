@@ -6,3 +6,4 @@
 mod world;
 
 mod provider;
+mod rewrite;
