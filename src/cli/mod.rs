@@ -1,5 +1,6 @@
 //! One file a verb. The only room that prints.
 
+pub mod completions;
 pub mod compress;
 pub mod config;
 pub mod demo;
@@ -54,6 +55,9 @@ pub enum Verb {
     /// Play the agent of `headroom demo`
     #[command(name = "__demo-agent", hide = true)]
     DemoAgent(demo::AgentArgs),
+    /// Print the completions of a shell
+    #[command(name = "__completions", hide = true)]
+    Completions(completions::Args),
 }
 
 /// Reads the command line, does what it says, and gives the exit code.
@@ -72,6 +76,7 @@ pub fn main() -> ExitCode {
         Verb::Config(args) => config::run(args),
         Verb::Leader(args) => leader::run(args),
         Verb::DemoAgent(args) => demo::run_agent(args),
+        Verb::Completions(args) => completions::run(args),
     };
     verdict.unwrap_or_else(|error| term::fail(&error))
 }

@@ -1,0 +1,38 @@
+# `just` lists these; each is one command that can be typed without just too.
+
+_list:
+    @just --list --unsorted
+
+# what CI runs
+check:
+    .ci/run
+
+# all tests
+test:
+    cargo test
+
+# the main job on a built-in agent and provider
+demo:
+    cargo run --release -- demo
+
+# benchmarks: compressors, rewrite, proxy against direct
+bench:
+    cargo bench
+
+# the library's documentation
+doc:
+    cargo doc --no-deps --open
+
+# write the completions anew from the command line's definition
+completions:
+    cargo run -- __completions bash > completions/headroom.bash
+    cargo run -- __completions zsh > completions/_headroom
+    cargo run -- __completions fish > completions/headroom.fish
+
+# build and install from this checkout
+install:
+    ./install.sh
+
+# the binary for shipping: thin LTO
+dist:
+    cargo build --profile dist --locked
