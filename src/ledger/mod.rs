@@ -14,8 +14,7 @@ pub mod price;
 pub mod report;
 
 use crate::receipt::{Outcome, Receipt};
-use crate::refusal::Refusal;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use breaker::{Breaker, CacheRead};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,17 +33,14 @@ impl Ledger {
 
     /// Takes down one request and what came of it, and opens its session's breaker when law 6 asks for it.
     ///
-    /// Never fails: what can't be written is counted as a fault.
-    pub fn settle(&self, receipt: &Receipt, outcome: &Outcome) -> CacheRead {
-        if self.store.record(receipt, outcome).is_err() {
-            self.store.count_fault(Refusal::StoreFailed, receipt.at);
-        }
+    /// # Errors
+    /// [`StoreError`] when something could not be written. The cache was watched all the same.
+    pub fn settle(&self, receipt: &Receipt, outcome: &Outcome) -> Result<CacheRead, StoreError> {
+        let recorded = self.store.record(receipt, outcome);
         let seen = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).watch(receipt, outcome);
-        if let Some(why) = seen.opens(&receipt.model)
-            && self.store.open_breaker(&receipt.session, &why, receipt.at).is_err()
-        {
-            self.store.count_fault(Refusal::StoreFailed, receipt.at);
+        if let Some(why) = seen.opens(&receipt.model) {
+            self.store.open_breaker(&receipt.session, &why, receipt.at)?;
         }
-        seen
+        recorded.map(|()| seen)
     }
 }

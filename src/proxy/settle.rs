@@ -1,6 +1,7 @@
 //! Every request that was rewritten is settled once, off the I/O threads.
 
 use super::counts::Counters;
+use crate::ledger::Ledger;
 use crate::receipt::{Outcome, Receipt};
 use crate::store::Store;
 use crate::wire::Wire;
@@ -31,11 +32,12 @@ pub(super) fn begin(store: Option<Arc<Store>>, counters: Arc<Counters>) -> (Sett
     let (ending, ended) = sync_channel(1);
     let counted = counters.clone();
     let work = move || {
+        let ledger = store.map(Ledger::new);
         for (receipt, outcome) in waiting {
-            let Some(store) = &store else { continue };
+            let Some(ledger) = &ledger else { continue };
             // What could not be written down is the store's to count; the request is long gone.
-            let settled = catch_unwind(AssertUnwindSafe(|| store.record(&receipt, &outcome)));
-            if !matches!(settled, Ok(Ok(()))) {
+            let settled = catch_unwind(AssertUnwindSafe(|| ledger.settle(&receipt, &outcome)));
+            if !matches!(settled, Ok(Ok(_))) {
                 Counters::one_more(&counted.faults);
             }
         }
