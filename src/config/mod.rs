@@ -328,7 +328,7 @@ impl Config {
             Entry { key: key.name.to_owned(), value, origin: setting.origin.clone(), meaning: key.meaning }
         }
         let mut entries = vec![
-            entry(&PROFILE, &self.profile, profile_name(self.profile.value).into()),
+            entry(&PROFILE, &self.profile, self.profile.value.name().into()),
             entry(&ENABLED, &self.enabled, self.enabled.value.into()),
             entry(&QUIET, &self.quiet, self.quiet.value.into()),
             entry(&MCP, &self.mcp, self.mcp.value.into()),
@@ -377,15 +377,6 @@ pub struct Entry {
     pub meaning: &'static str,
 }
 
-/// The name of a profile, as it stands in `config.toml`.
-pub fn profile_name(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Lossless => "lossless",
-        Profile::Shorten(Effort::Balanced) => "balanced",
-        Profile::Shorten(Effort::Aggressive) => "aggressive",
-    }
-}
-
 /// The profile when nobody says otherwise.
 pub const DEFAULT_PROFILE: Profile = Profile::Shorten(Effort::Balanced);
 
@@ -426,12 +417,7 @@ const PROFILE: Key<Profile> = Key {
     flag: "--profile",
     variable: env::HEADROOM_PROFILE.name,
     read: |given| match given {
-        Given::Text(name) => match name.as_str() {
-            "lossless" => Some(Profile::Lossless),
-            "balanced" => Some(Profile::Shorten(Effort::Balanced)),
-            "aggressive" => Some(Profile::Shorten(Effort::Aggressive)),
-            _ => None,
-        },
+        Given::Text(name) => Profile::from_name(name),
         _ => None,
     },
 };

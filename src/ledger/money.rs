@@ -196,7 +196,7 @@ pub(super) fn signed(tokens: Tokens) -> i64 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::conversation::CacheAsk;
     use crate::units::{Millis, SessionId};

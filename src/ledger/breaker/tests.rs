@@ -42,7 +42,7 @@ impl Turn<'_> {
 
 fn answer(read: u64, written: u64) -> Outcome {
     let usage = Usage { cache_read: Tokens(read), cache_write_5m: Tokens(written), ..Usage::default() };
-    Outcome { status: 200, usage: Some(usage), complete: true, ..Outcome::default() }
+    Outcome { status: 200, usage: Some(usage), complete: true }
 }
 
 fn missed(seen: &CacheRead) -> bool {
@@ -134,7 +134,7 @@ fn an_hours_cache_is_counted_on_for_an_hour_only_when_all_of_it_is() {
             cache_write_1h: Tokens(written_1h),
             ..Usage::default()
         };
-        Outcome { status: 200, usage: Some(usage), complete: true, ..Outcome::default() }
+        Outcome { status: 200, usage: Some(usage), complete: true }
     };
     for (written, at, counted_on) in [
         (written(0, 9_000), 50 * MINUTE, true),
@@ -152,7 +152,7 @@ fn an_hours_cache_is_counted_on_for_an_hour_only_when_all_of_it_is() {
 #[test]
 fn an_aborted_or_failed_answer_promises_nothing_but_the_one_before_it_still_does() {
     let aborted = Outcome { complete: false, ..answer(20_000, 10_000) };
-    let overloaded = Outcome { status: 529, usage: None, complete: true, ..Outcome::default() };
+    let overloaded = Outcome { status: 529, usage: None, complete: true };
     let silent = Outcome { status: 0, ..Outcome::default() };
     for cut_short in [aborted, overloaded, silent] {
         let mut breaker = after_a_first_request();
@@ -242,7 +242,7 @@ proptest! {
     ) {
         let mut breaker = Breaker::default();
         let mut provider = Provider::default();
-        let mut lines = vec!["a".to_owned(), "b".to_owned(), "c".to_owned(), "d".to_owned()];
+        let mut lines = ["a".to_owned(), "b".to_owned(), "c".to_owned(), "d".to_owned()];
         let mut now = 0;
         for (line, what, many, seconds, tools, complete) in steps {
             now += seconds * 1_000;

@@ -1,0 +1,247 @@
+use super::*;
+use crate::conversation::CacheAsk;
+use crate::ledger::money::tests::row;
+use crate::receipt::Billing;
+use proptest::prelude::*;
+
+const DAY: i64 = 86_400_000;
+
+fn grouped_by(rows: &[RequestRow], by: By) -> (Vec<Group>, Sums) {
+    grouped(rows, by, &Prices::built_in(), &TimeZone::UTC)
+}
+
+fn report(rows: &[RequestRow]) -> Report {
+    let (groups, total) = grouped_by(rows, By::Session);
+    Report {
+        by: By::Session,
+        groups,
+        total,
+        kinds: Vec::new(),
+        refusals: BTreeMap::new(),
+        faults: BTreeMap::new(),
+        breakers: Vec::new(),
+        retrievals: 0,
+        prices: None,
+    }
+}
+
+fn usage(uncached: u64, cache_read: u64, cache_write_5m: u64, output: u64) -> Usage {
+    Usage {
+        uncached: Tokens(uncached),
+        cache_read: Tokens(cache_read),
+        cache_write_5m: Tokens(cache_write_5m),
+        cache_write_1h: Tokens(0),
+        output: Tokens(output),
+    }
+}
+
+prop_compose! {
+    fn any_row()(
+        at in 0i64..40 * DAY,
+        session in 0u8..4,
+        model in prop::sample::select(vec!["claude-opus-5-5", "claude-haiku-5-5", "gpt-6-sol", "nobody-knows"]),
+        status in prop::sample::select(vec![200u16, 200, 200, 200, 529, 0]),
+        complete in any::<bool>(),
+        metered in prop::bool::weighted(0.9),
+        tokens in prop::collection::vec(0u64..200_000, 5),
+        first in 0u64..30_000, replayed in 0u64..30_000, overhead in 0u64..300, given_back in 0u64..9_000,
+        only_gives_back in prop::bool::weighted(0.1),
+        billing in prop::sample::select(Billing::ALL.to_vec()),
+    ) -> RequestRow {
+        let usage = Usage {
+            uncached: Tokens(tokens[0]), cache_read: Tokens(tokens[1]), cache_write_5m: Tokens(tokens[2]),
+            cache_write_1h: Tokens(tokens[3] / 100), output: Tokens(tokens[4] / 50),
+        };
+        RequestRow {
+            at: Millis(at),
+            session: SessionId(format!("session-{session}")),
+            agent: ["claude", "codex"][usize::from(session % 2)].into(),
+            project: ["/a", ""][usize::from(session / 2)].into(),
+            status, complete, billing,
+            usage: metered.then_some(usage),
+            first_before: Tokens(first), first_after: Tokens(first / 3),
+            replayed_before: Tokens(replayed), replayed_after: Tokens(replayed / 3),
+            overhead: Tokens(overhead), given_back_new: Tokens(given_back), given_back_old: Tokens(given_back / 2),
+            only_gives_back,
+            cache: CacheAsk::FiveMinutes,
+            ..row(model, usage)
+        }
+    }
+}
+
+fn plus(one: Sums, other: &Sums) -> Sums {
+    Sums {
+        requests: one.requests + other.requests,
+        failed: one.failed + other.failed,
+        unmetered: one.unmetered + other.unmetered,
+        unmetered_net: one.unmetered_net + other.unmetered_net,
+        usage: Usage {
+            uncached: one.usage.uncached + other.usage.uncached,
+            cache_read: one.usage.cache_read + other.usage.cache_read,
+            cache_write_5m: one.usage.cache_write_5m + other.usage.cache_write_5m,
+            cache_write_1h: one.usage.cache_write_1h + other.usage.cache_write_1h,
+            output: one.usage.output + other.usage.output,
+        },
+        first: one.first + other.first,
+        replayed: one.replayed + other.replayed,
+        net: one.net + other.net,
+        saved: one.saved + other.saved,
+        spent: one.spent + other.spent,
+        priced: one.priced + other.priced,
+        unpriced: one.unpriced + other.unpriced,
+        subscription: one.subscription + other.subscription,
+    }
+}
+
+proptest! {
+    /// Whatever the requests are grouped by, the groups sum up to the same total.
+    #[test]
+    fn every_view_adds_up_to_the_same(rows in prop::collection::vec(any_row(), 0..40)) {
+        let (_, total) = grouped_by(&rows, By::Session);
+        for by in [By::Session, By::Project, By::Agent, By::Model, By::Day] {
+            let (groups, again) = grouped_by(&rows, by);
+            prop_assert_eq!(again, total);
+            let sum = groups.iter().fold(Sums::default(), |sum, group| plus(sum, &group.sums));
+            prop_assert_eq!(sum, total, "{:?}", by);
+        }
+    }
+
+    /// Every request is counted once: as failed, as unmetered, or with its tokens; and in money at most once.
+    #[test]
+    fn nothing_is_counted_twice(rows in prop::collection::vec(any_row(), 0..40)) {
+        let (_, total) = grouped_by(&rows, By::Session);
+        let answered: Vec<&RequestRow> = rows.iter().filter(|row| row.status == 200).collect();
+        let sent: u64 = answered.iter().filter_map(|row| row.usage).map(|usage| usage.input().0).sum();
+        prop_assert_eq!(total.requests, rows.len() as u64);
+        prop_assert_eq!(total.sent(), sent as i64);
+        prop_assert_eq!(total.priced + total.unpriced + total.subscription + total.failed, total.requests);
+        prop_assert_eq!(total.wanted() - total.sent(), total.taken());
+        prop_assert!(total.net <= total.taken(), "net of what we cost");
+    }
+
+    /// An unknown price is never shown as a number, in no view.
+    #[test]
+    fn an_unknown_price_is_never_a_sum(rows in prop::collection::vec(any_row(), 1..20)) {
+        let unknown: Vec<RequestRow> =
+            rows.into_iter().map(|row| RequestRow { model: "nobody-knows".into(), ..row }).collect();
+        let report = report(&unknown);
+        prop_assert!(report.json()["total"]["money"]["net_saved_microusd"].is_null());
+        for group in &report.groups {
+            prop_assert_eq!(group.sums.money(), None);
+            prop_assert!(!money_said(&group.sums).unwrap_or_default().contains('$'));
+        }
+    }
+}
+
+#[test]
+fn the_call_that_asked_for_an_original_is_charged() {
+    let opus = "claude-opus-5-5";
+    let call = row(opus, usage(0, 60_000, 0, 80));
+    let other = RequestRow { preamble: Some(Chain([9; 16])), ..row(opus, usage(0, 60_000, 0, 9_000)) };
+    let gives_back = RequestRow { only_gives_back: true, ..row(opus, usage(0, 60_000, 0, 500)) };
+    let (_, total) = grouped_by(&[call, other, gives_back], By::Session);
+    assert_eq!(total.money(), Some(MicroUsd(-(60_000 / 5 + 80 * 20))), "not the sub-agent's answer");
+}
+
+#[test]
+fn days_are_the_readers_days() {
+    let late = RequestRow { at: Millis(23 * 3_600_000), ..row("m", Usage::default()) };
+    let east = TimeZone::fixed(jiff::tz::offset(2));
+    let name =
+        |zone| grouped(std::slice::from_ref(&late), By::Day, &Prices::built_in(), &zone).0[0].name.clone();
+    assert_eq!(name(TimeZone::UTC), "1970-01-01");
+    assert_eq!(name(east), "1970-01-02");
+}
+
+#[test]
+fn when_nothing_was_saved_it_says_why() {
+    let answered = || row("claude-opus-5-5", usage(10, 0, 0, 5));
+    let with = |rows: &[RequestRow], refusals: &[(Refusal, u64)]| {
+        let refusals = refusals.iter().copied().collect();
+        Report { refusals, ..report(rows) }.why_nothing()
+    };
+    assert_eq!(with(&[], &[]), None);
+    assert_eq!(with(&[RequestRow { first_before: Tokens(99), ..answered() }], &[]), None);
+    let cases: [(&str, Option<String>); 5] = [
+        ("no request was answered", with(&[RequestRow { status: 529, ..answered() }], &[(Refusal::Off, 1)])),
+        ("no request carried a new tool output", with(&[answered()], &[])),
+        (
+            "every tool output had been sent before headroom was there",
+            with(&[answered()], &[(Refusal::AlreadySent, 7)]),
+        ),
+        ("3 × switched off", with(&[answered()], &[(Refusal::Off, 3), (Refusal::AlreadySent, 9)])),
+        (
+            "1 × FAULT: a compressor panicked; 9 × too short to be worth it; 4 × read in order to be edited; stays exact",
+            with(
+                &[answered()],
+                &[
+                    (Refusal::BelowFloor, 9),
+                    (Refusal::Panicked, 1),
+                    (Refusal::ExactRead, 4),
+                    (Refusal::Rule, 1),
+                ],
+            ),
+        ),
+    ];
+    for (want, said) in cases {
+        assert_eq!(said.as_deref(), Some(want));
+    }
+}
+
+#[test]
+fn savings_are_said_in_one_clause() {
+    let opus = "claude-opus-5-5";
+    let saved = || RequestRow {
+        first_before: Tokens(9_000),
+        first_after: Tokens(1_000),
+        ..row(opus, usage(0, 9_000, 3_000, 9))
+    };
+    let lost = || RequestRow { given_back_new: Tokens(4_000), ..row(opus, usage(0, 9_000, 5_000, 9)) };
+    let cases = [
+        ("8.00k tokens saved (40 %), $0.0400 net", vec![saved()]),
+        ("4.00k tokens more than without headroom (-29 %), -$0.0200 net", vec![lost()]),
+        ("8.00k tokens saved (40 %)", vec![RequestRow { billing: Billing::Subscription, ..saved() }]),
+        (
+            "8.00k tokens saved (40 %), money unknown (no price for the model)",
+            vec![RequestRow { model: "x".into(), ..saved() }],
+        ),
+        (
+            "16.0k tokens saved (40 %), $0.0400 net and 1 request without a known price",
+            vec![saved(), RequestRow { model: "x".into(), ..saved() }],
+        ),
+        (
+            "8.00k tokens saved, money unknown (no price for the model)",
+            vec![RequestRow { usage: None, ..saved() }],
+        ),
+    ];
+    for (want, rows) in cases {
+        assert_eq!(savings_said(&report(&rows).total), want);
+    }
+}
+
+#[test]
+fn the_json_has_a_shape_that_programs_can_rely_on() {
+    let rows = [
+        RequestRow {
+            first_before: Tokens(9_000),
+            first_after: Tokens(1_000),
+            ..row("claude-opus-5-5", usage(0, 9_000, 3_000, 9))
+        },
+        RequestRow { model: "x".into(), at: Millis(5), ..row("x", usage(1, 2, 3, 4)) },
+    ];
+    let full = Report {
+        kinds: vec![KindRow {
+            kind: "json".into(),
+            compressor: Some("json-table".into()),
+            blocks: 1,
+            tokens_before: Tokens(9_000),
+            tokens_after: Tokens(1_000),
+            retrievals: 0,
+        }],
+        refusals: BTreeMap::from([(Refusal::BelowFloor, 4)]),
+        breakers: vec![(SessionId("s".into()), Millis(7), "why".into())],
+        prices: Some(("somewhere".into(), "2026-11-20".into())),
+        ..report(&rows)
+    };
+    insta::assert_json_snapshot!(full.json());
+}
