@@ -5,5 +5,6 @@
 
 mod world;
 
+mod install;
 mod provider;
 mod rewrite;

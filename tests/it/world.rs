@@ -272,6 +272,11 @@ impl Ran {
         String::from_utf8_lossy(&self.output.stderr).replace(&self.root, "[WORLD]")
     }
 
+    /// Its output and, behind it, what it said on stderr.
+    pub fn both(&self) -> String {
+        format!("{}{}", self.stdout(), self.stderr())
+    }
+
     /// Its exit code as a shell would show it.
     pub fn code(&self) -> i32 {
         use std::os::unix::process::ExitStatusExt;

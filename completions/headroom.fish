@@ -1,0 +1,84 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_headroom_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_headroom_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_headroom_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_headroom_using_subcommand
+    set -l cmd (__fish_headroom_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c headroom -n "__fish_headroom_needs_command" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_needs_command" -s V -l version -d 'Print version'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "wrap" -d 'Run an agent with its tool outputs made shorter'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "demo" -d 'Show the main job on a built-in agent and provider: no key, no network'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "stats" -d 'Show what was saved'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "perf" -d 'Show what was saved, in two lines'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "retrieve" -d 'Print an original, or the part of it that you ask for'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "compress" -d 'Make a request or a text shorter, as a filter'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "proxy" -d 'Run the proxy alone'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "mcp" -d 'Serve retrieval to an agent over the Model Context Protocol'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "store" -d 'Show or delete what is kept on disk'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "config" -d 'Show the settings in force and where each comes from'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c headroom -n "__fish_headroom_using_subcommand wrap" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand stats" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand perf" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand retrieve" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand compress" -l tool -d 'The tool that printed the text' -r
+complete -c headroom -n "__fish_headroom_using_subcommand compress" -l command -d 'The command line that printed the text' -r
+complete -c headroom -n "__fish_headroom_using_subcommand compress" -l query -d 'What the reader wants to know' -r
+complete -c headroom -n "__fish_headroom_using_subcommand compress" -l profile -d 'How much may be left out: lossless, balanced or aggressive' -r
+complete -c headroom -n "__fish_headroom_using_subcommand compress" -l json -d 'Print one JSON object: the request\'s fields, and `tokens_before`, `tokens_after`, `elapsed_ms`, `blocks`'
+complete -c headroom -n "__fish_headroom_using_subcommand compress" -l serve -d 'Read one request a line and answer each with one line of JSON'
+complete -c headroom -n "__fish_headroom_using_subcommand compress" -l text -d 'Take stdin for one tool output and print it made shorter'
+complete -c headroom -n "__fish_headroom_using_subcommand compress" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l port -d 'Listen on this port of 127.0.0.1; 0 takes a free one' -r
+complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l upstream -d 'Send requests here: scheme, host and an optional base path' -r
+complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l profile -d 'What may be left out: `lossless`, `balanced` or `aggressive`' -r
+complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l no-secret -d 'Let everybody on this machine in'
+complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l off -d 'Run through, change nothing new'
+complete -c headroom -n "__fish_headroom_using_subcommand proxy" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand mcp" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand store" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and not __fish_seen_subcommand_from path show help" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "path" -d 'Show where the settings and the data lie'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "show" -d 'Show every setting, its value and where it came from'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from path" -l json -d 'Print JSON'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "path" -d 'Show where the settings and the data lie'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show every setting, its value and where it came from'
+complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "wrap" -d 'Run an agent with its tool outputs made shorter'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "demo" -d 'Show the main job on a built-in agent and provider: no key, no network'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "stats" -d 'Show what was saved'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "perf" -d 'Show what was saved, in two lines'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "retrieve" -d 'Print an original, or the part of it that you ask for'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "compress" -d 'Make a request or a text shorter, as a filter'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "proxy" -d 'Run the proxy alone'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "mcp" -d 'Serve retrieval to an agent over the Model Context Protocol'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "store" -d 'Show or delete what is kept on disk'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "config" -d 'Show the settings in force and where each comes from'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "path" -d 'Show where the settings and the data lie'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting, its value and where it came from'
