@@ -29,7 +29,7 @@ const NAME: &str = "headroom";
 /// When nothing can be printed.
 pub fn run(args: Args) -> Verdict {
     let whole = Cli::command();
-    let mut shown = clap::Command::new(NAME).version(env!("CARGO_PKG_VERSION"));
+    let mut shown = clap::Command::default().name(NAME).version(env!("CARGO_PKG_VERSION"));
     shown = shown.args(whole.get_arguments().cloned());
     shown = shown.subcommands(whole.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned());
     let shell = match args.shell {
