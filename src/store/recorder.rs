@@ -25,6 +25,10 @@ const TOGETHER: usize = 1_000;
 /// How long the thread gathers what comes, so that many are written at once.
 const GATHER: Duration = Duration::from_millis(10);
 
+/// How long nothing must come before the store is tidied, and after how many transactions it is tidied all the same.
+const REST: Duration = Duration::from_millis(500);
+const BUSY: u32 = 100;
+
 /// How often a write is tried again, this far apart: a database that is held for longer loses receipts.
 const TRIES: u32 = 40;
 const APART: Duration = Duration::from_millis(50);
@@ -131,22 +135,39 @@ impl Drop for Recorder {
 
 impl Desk {
     fn work(&self) {
+        let mut busy = 0;
         while let Some(entries) = self.take() {
             let entries = Arc::new(entries);
             let written = self.write(&entries);
             if !written {
                 self.dropped.fetch_add(entries.len() as u64, Ordering::Relaxed);
             }
-            let (latest, stop) = {
+            {
                 let mut tray = hold(&self.tray);
                 tray.under_way = 0;
                 tray.hurry &= !tray.entries.is_empty();
-                (tray.latest, tray.stop)
-            };
-            self.changed.notify_all();
-            if written && !stop {
-                self.tidy(latest);
             }
+            self.changed.notify_all();
+            busy += 1;
+            if written && (self.rests() || busy >= BUSY) {
+                busy = 0;
+                let (latest, stop) = {
+                    let tray = hold(&self.tray);
+                    (tray.latest, tray.stop)
+                };
+                if !stop {
+                    self.tidy(latest);
+                }
+            }
+        }
+    }
+
+    /// True when nothing comes for a while. A command that records one thing and ends is gone by then.
+    fn rests(&self) -> bool {
+        let idle = |tray: &mut Tray| tray.entries.is_empty() && !tray.stop;
+        match self.changed.wait_timeout_while(hold(&self.tray), REST, idle) {
+            Ok((_, waited)) => waited.timed_out(),
+            Err(_) => false,
         }
     }
 
