@@ -28,8 +28,14 @@ fn caller() -> Caller {
     }
 }
 
-const SETTINGS: Settings =
-    Settings { profile: Profile::Shorten(Effort::Balanced), on: true, way_back: WayBack::Proven };
+fn settings() -> Settings {
+    Settings {
+        profile: Profile::Shorten(Effort::Balanced),
+        on: true,
+        way_back: WayBack::Proven,
+        rules: [].into(),
+    }
+}
 
 /// A turn whose tool printed about 8 KB of rows.
 fn turn(number: usize) -> [Value; 2] {
@@ -69,7 +75,7 @@ fn body(messages: &[Value]) -> Bytes {
 fn nothing_new(bencher: Bencher<'_, '_>, bytes: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(folder.path(), Limits::default()).expect("a store");
-    let desk = Desk { store: Some(&store), bench: &Inline, settings: &SETTINGS };
+    let desk = Desk { store: Some(&store), bench: &Inline, settings: &settings() };
     let body = body(&history(bytes, 0));
     rewrite(body.clone(), &caller(), &desk);
     bencher
@@ -82,7 +88,7 @@ fn nothing_new(bencher: Bencher<'_, '_>, bytes: usize) {
 fn new_output_durably_kept(bencher: Bencher<'_, '_>, bytes: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(folder.path(), Limits::default()).expect("a store");
-    let desk = Desk { store: Some(&store), bench: &Inline, settings: &SETTINGS };
+    let desk = Desk { store: Some(&store), bench: &Inline, settings: &settings() };
     let round = Cell::new(0);
     bencher
         .with_inputs(|| {

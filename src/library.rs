@@ -96,8 +96,15 @@ impl Headroom {
 
     /// Works on a store that is open already.
     pub fn with(store: Arc<Store>, profile: Profile) -> Headroom {
-        let settings = Settings { profile, on: true, way_back: WayBack::Proven };
+        let settings = Settings { profile, on: true, way_back: WayBack::Proven, rules: Arc::new([]) };
         Headroom { store, settings, scope: Scope::default() }
+    }
+
+    /// Works by the user's own rules.
+    #[must_use]
+    pub fn ruled(mut self, rules: &[rewrite::rules::Rule]) -> Headroom {
+        self.settings.rules = rules.into();
+        self
     }
 
     /// Keeps the originals for the clients that work in `project`.

@@ -83,7 +83,7 @@ fn open(profile: Option<String>) -> Result<Headroom, anyhow::Error> {
     };
     let project = std::env::current_dir().map(|dir| dir.to_string_lossy().into_owned()).unwrap_or_default();
     let profile: Profile = config.profile.value;
-    Ok(Headroom::with(Arc::clone(&store), profile).scoped(&project))
+    Ok(Headroom::with(Arc::clone(&store), profile).scoped(&project).ruled(&config.rules))
 }
 
 fn not_a_request() -> Failure {

@@ -2,8 +2,8 @@
 //!
 //! Knows which keys there are, not what they mean.
 
-use super::rules::{Permission, Rule, Subject};
 use super::{ConfigError, Given, NAMES, Origin};
+use crate::rewrite::rules::{Permission, Rule, Subject};
 use crate::text;
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -23,12 +23,11 @@
 pub mod env;
 mod file;
 pub mod quantity;
-pub mod rules;
 
 use crate::compress::Effort;
+use crate::rewrite::rules::Rule;
 use crate::rewrite::{Profile, Settings, WayBack};
 use crate::store::{Limits, Store};
-use rules::Rule;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -300,7 +299,12 @@ impl Config {
 
     /// What the rewrite may do for a client that gets things back by `way_back`.
     pub fn rewrite_settings(&self, way_back: WayBack) -> Settings {
-        Settings { profile: self.profile.value, on: self.enabled.value, way_back }
+        Settings {
+            profile: self.profile.value,
+            on: self.enabled.value,
+            way_back,
+            rules: self.rules.as_slice().into(),
+        }
     }
 
     /// Opens the store; when that fails the work goes on without it, and a notice says so.

@@ -6,6 +6,7 @@
 
 pub mod chain;
 mod policy;
+pub mod rules;
 pub mod splice;
 
 use crate::compress::{self, Allowance, Effort, Hint, Loss, Shortened};
@@ -18,6 +19,7 @@ use crate::units::{Chain, Key, Millis, SessionId, Tokens, Work};
 use crate::wire::{Wire, json};
 use bytes::Bytes;
 use policy::Answered;
+use rules::{Permission, Rule};
 use splice::Edit;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -53,6 +55,8 @@ pub struct Settings {
     pub on: bool,
     /// How the client can get back what is left out.
     pub way_back: WayBack,
+    /// The user's own rules.
+    pub rules: Arc<[Rule]>,
 }
 
 /// How much may be left out.
@@ -364,6 +368,10 @@ impl Request<'_> {
                 }
             };
             let told = Arc::new(policy::told(self.body, self.conversation, eligible));
+            let Some(terms) = session.under(&told) else {
+                fresh.refusal = Some(Refusal::Rule);
+                continue;
+            };
             for (place, &span) in eligible.result.texts.iter().enumerate() {
                 let Some(text) = json::text_of(span.of(self.body)) else {
                     fresh.refusal = Some(Refusal::OddText);
@@ -390,9 +398,9 @@ impl Request<'_> {
                         key: key.clone(),
                         before,
                         tool: told.tool.clone(),
-                        loss_allowed: session.loss_allowed,
+                        loss_allowed: terms.loss_allowed,
                     },
-                    job(text, key, told.clone(), *session),
+                    job(text, key, told.clone(), terms),
                 ));
             }
         }
@@ -402,7 +410,12 @@ impl Request<'_> {
     /// The session's frozen settings, as far as they allow anything.
     fn frozen(&self, store: &Store, receipt: &mut Receipt) -> Result<Session, Refusal> {
         let settings = self.desk.settings;
-        let fresh = Frozen { profile: settings.profile.name().to_owned(), rules: RULES, on: settings.on };
+        let fresh = Frozen {
+            profile: settings.profile.name().to_owned(),
+            rules: RULES,
+            on: settings.on,
+            own_rules: settings.rules.iter().map(ToString::to_string).collect(),
+        };
         let frozen = match self.caller.writes {
             Writes::Keep => {
                 let Caller { agent, scope, now, .. } = self.caller;
@@ -419,16 +432,10 @@ impl Request<'_> {
         if store.breaker(&receipt.session).ok().flatten().is_some() {
             return Err(Refusal::BreakerOpen);
         }
-        let profile = Profile::from_name(&frozen.profile).unwrap_or(Profile::Lossless);
-        Ok(match profile {
-            Profile::Lossless => {
-                Session { effort: Effort::Balanced, loss_allowed: false, wanted_loss: false }
-            }
-            Profile::Shorten(effort) => Session {
-                effort,
-                loss_allowed: policy::has_way_back(&settings.way_back, self.conversation),
-                wanted_loss: true,
-            },
+        Ok(Session {
+            profile: Profile::from_name(&frozen.profile).unwrap_or(Profile::Lossless),
+            has_way_back: policy::has_way_back(&settings.way_back, self.conversation),
+            rules: frozen.own_rules.iter().filter_map(|text| Rule::parse(text)).collect(),
         })
     }
 
@@ -599,16 +606,40 @@ impl Request<'_> {
     }
 }
 
-/// What the frozen settings of a session come to for one request.
-#[derive(Clone, Copy, Debug)]
+/// The frozen settings of a session, as far as one request needs them.
 struct Session {
+    profile: Profile,
+    has_way_back: bool,
+    rules: Vec<Rule>,
+}
+
+/// What may be done to one text.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
     effort: Effort,
     loss_allowed: bool,
     wanted_loss: bool,
 }
 
+impl Session {
+    /// What may be done to an output; `None` when a rule of the user's says nothing may.
+    fn under(&self, told: &policy::Told) -> Option<Terms> {
+        let profile = match rules::decide(&self.rules, told) {
+            Some(Permission::Never) => return None,
+            Some(Permission::Lossless) => Profile::Lossless,
+            Some(Permission::Balanced) => Profile::Shorten(Effort::Balanced),
+            Some(Permission::Aggressive) => Profile::Shorten(Effort::Aggressive),
+            None => self.profile,
+        };
+        Some(match profile {
+            Profile::Lossless => Terms { effort: Effort::Balanced, loss_allowed: false, wanted_loss: false },
+            Profile::Shorten(effort) => Terms { effort, loss_allowed: self.has_way_back, wanted_loss: true },
+        })
+    }
+}
+
 /// The work of one candidate; owns what it needs.
-fn job(text: Arc<str>, key: Key, told: Arc<policy::Told>, session: Session) -> Job {
+fn job(text: Arc<str>, key: Key, told: Arc<policy::Told>, terms: Terms) -> Job {
     Box::new(move || {
         let hint = Hint {
             tool: &told.tool,
@@ -618,12 +649,12 @@ fn job(text: Arc<str>, key: Key, told: Arc<policy::Told>, session: Session) -> J
             failed: told.failed,
         };
         let allowance = Allowance {
-            loss: if session.loss_allowed { Loss::KeptUnder(&key) } else { Loss::Nothing },
-            effort: session.effort,
+            loss: if terms.loss_allowed { Loss::KeptUnder(&key) } else { Loss::Nothing },
+            effort: terms.effort,
             work: Work(WORK_PER_REQUEST),
         };
         compress::compress(&text, &hint, &allowance).map_err(|(kind, because)| {
-            let withheld = session.wanted_loss && !session.loss_allowed && because == Refusal::NoGain;
+            let withheld = terms.wanted_loss && !terms.loss_allowed && because == Refusal::NoGain;
             (kind.name(), if withheld { Refusal::NoWayBack } else { because })
         })
     })

@@ -168,10 +168,14 @@ pub enum StoreError {
 pub struct Frozen {
     /// `lossless`, `balanced`, `aggressive`.
     pub profile: String,
-    /// Version of the rewrite's rules: a new binary keeps old sessions as they were.
+    /// Version of the rewrite by which the session began. What was sent is pinned; for what is new
+    /// in the session a newer binary goes by its own.
     pub rules: u32,
     /// False when the session began switched off.
     pub on: bool,
+    /// The user's own rules, as text, in their order.
+    #[serde(default)]
+    pub own_rules: Vec<String>,
 }
 
 /// An open store. Cheap to share; every method may be called from any thread.

@@ -245,7 +245,7 @@ fn an_original_lives_on_while_its_session_is_resumed() {
     let (original, pin) = keep(&store, chain(1), "text", NOW);
     drop(store);
     let store = open(&home);
-    let frozen = Frozen { profile: "balanced".to_owned(), rules: 1, on: true };
+    let frozen = Frozen { profile: "balanced".to_owned(), rules: 1, on: true, own_rules: Vec::new() };
     store.session(&session(), &frozen, "claude", "", later(20 * DAY)).expect("a session");
     assert_eq!(store.pins(&[chain(1)]).expect("pins"), [Some(pin)]);
     store.flush();
@@ -412,8 +412,8 @@ fn what_we_sent_is_recognised_whole_and_only_whole() {
 #[test]
 fn a_session_keeps_the_settings_it_began_with() {
     let home = home();
-    let first = Frozen { profile: "balanced".to_owned(), rules: 1, on: true };
-    let second = Frozen { profile: "lossless".to_owned(), rules: 2, on: false };
+    let first = Frozen { profile: "balanced".to_owned(), rules: 1, on: true, own_rules: Vec::new() };
+    let second = Frozen { profile: "lossless".to_owned(), rules: 2, on: false, own_rules: Vec::new() };
     let store = open(&home);
     assert_eq!(store.session(&session(), &first, "claude", "/p", NOW).expect("a session"), first);
     assert_eq!(store.session(&session(), &second, "claude", "/p", NOW).expect("a session"), first);
@@ -593,7 +593,7 @@ fn a_filter_narrows_every_view_alike() {
 fn a_purge_deletes_what_it_names_and_keeps_the_record() {
     let home = home();
     let store = open(&home);
-    let frozen = Frozen { profile: "balanced".to_owned(), rules: 1, on: true };
+    let frozen = Frozen { profile: "balanced".to_owned(), rules: 1, on: true, own_rules: Vec::new() };
     store.session(&session(), &frozen, "claude", &project().project, NOW).expect("a session");
     let (mine, _) = keep(&store, chain(1), "secret words", NOW);
     let elsewhere = SessionId("session-2".to_owned());

@@ -16,7 +16,12 @@ use std::collections::HashMap;
 
 /// The default settings: everything allowed, the way back proven.
 fn settings() -> Settings {
-    Settings { profile: Profile::Shorten(Effort::Balanced), on: true, way_back: WayBack::Proven }
+    Settings {
+        profile: Profile::Shorten(Effort::Balanced),
+        on: true,
+        way_back: WayBack::Proven,
+        rules: [].into(),
+    }
 }
 
 fn caller() -> Caller {
@@ -443,4 +448,19 @@ fn originals_come_back_by_the_key_in_the_receipt() {
     let original =
         office.store.as_ref().expect("open").original(&key, Millis(1_790_000_000_001)).expect("kept");
     assert_eq!(original.text, text);
+}
+
+#[test]
+fn a_rule_of_the_users_keeps_an_output_as_it_is_and_holds_for_the_session() {
+    use headroom::rewrite::rules::Rule;
+    let mut office = Office::open();
+    office.settings.rules = [Rule::parse("command:curl = never").expect("a rule")].into();
+    let body = body_of(&one_result(&world::log(900)));
+    assert_verbatim_because(&office.rewrite(&body, &caller()), &body, Refusal::Rule);
+    // The rules that a session began with hold to its end.
+    office.settings.rules = [].into();
+    let mut messages = one_result(&world::log(900));
+    messages.extend(one_result(&world::log(901)).into_iter().skip(1));
+    let body = body_of(&messages);
+    assert_verbatim_because(&office.rewrite(&body, &caller()), &body, Refusal::Rule);
 }
