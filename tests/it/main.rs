@@ -5,6 +5,7 @@
 
 mod world;
 
+mod bench;
 mod install;
 mod provider;
 mod rewrite;
