@@ -7,5 +7,6 @@ mod world;
 
 mod bench;
 mod install;
+mod ledger;
 mod provider;
 mod rewrite;
