@@ -1,16 +1,281 @@
-//! `headroom wrap`.
+//! `headroom wrap`: runs an agent with the proxy around it.
 
-use super::term::Verdict;
+use super::term::{self, Failure, Verdict, exit};
+use crate::agent::claude;
+use crate::agent::definition::{self, Agent};
+use crate::agent::environment::Environment;
+use crate::agent::itself;
+use crate::agent::launch::{self, Ended, LaunchError};
+use crate::agent::masked;
+use crate::agent::plan::{Around, Launch, Plan, PlanError, Through, Tool, plan};
+use crate::agent::terminal;
+use crate::config::{self, Config, Flags, env};
+use crate::ledger::price::Prices;
+use crate::ledger::report;
+use crate::proxy::{self, Outbound, Setup};
+use crate::rewrite::WayBack;
+use crate::text;
+use anyhow::Context;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What was typed after `wrap`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(
+    after_help = "What is not an option of ours goes to the agent, and so does all that follows it:\n  \
+                        headroom wrap claude -p \"hi\" --model opus\n\
+                        After `--` everything does: headroom wrap claude -- --help"
+)]
+pub struct Args {
+    /// How much may be left out: lossless, balanced or aggressive
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Run through and change nothing
+    #[arg(long)]
+    off: bool,
+    /// Print the environment and the arguments that would be used, and start nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Don't hand the agent the tool that gives originals back; only lossless changes are made then
+    #[arg(long)]
+    no_mcp: bool,
+    /// Give the agent our own terminal instead of one of its own
+    #[arg(long)]
+    no_pty: bool,
+    /// Say nothing before and after
+    #[arg(long)]
+    quiet: bool,
+    /// Which agent
+    #[arg(value_name = "AGENT")]
+    agent: String,
+    /// The agent's own arguments
+    #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
 
 /// Does it.
 ///
 /// # Errors
 /// What `main` prints.
-pub fn run(_args: Args) -> Verdict {
-    Ok(ExitCode::SUCCESS)
+pub fn run(args: Args) -> Verdict {
+    let config = config::resolve(&Flags {
+        profile: args.profile.clone(),
+        off: args.off,
+        no_mcp: args.no_mcp,
+        quiet: args.quiet,
+        ..Flags::default()
+    })?;
+    let agent = find(&args.agent, &config.agents_dir())?;
+    let outer = Outer::around_us();
+    let around = around(&outer)?;
+    let wanted = config.mcp.value && config.enabled.value;
+    let tool = if wanted { Tool::Offered } else { Tool::Withheld };
+    let house = House { config, around, no_pty: args.no_pty };
+
+    let plan = plan(&agent, &house.around, args.arguments, tool).map_err(not_found)?;
+    match (plan, outer) {
+        (plan, _) if args.dry_run => {
+            show(&plan);
+            Ok(ExitCode::from(exit::OK))
+        }
+        (Plan::Past { launch, because }, _) => {
+            if !because.is_empty() {
+                house.say(format_args!("nothing will be saved yet: {because}"));
+            }
+            Err(cant_start(launch::become_it(&launch)))
+        }
+        // The proxy around us serves this agent as well, and ends it as well.
+        (Plan::Through(through), Outer::Alive(base_url)) => {
+            Err(cant_start(launch::become_it(&through.launch(&base_url))))
+        }
+        (Plan::Through(through), _) => house.serve(&agent, &through),
+    }
+}
+
+/// How long requests may go on once the agent, which asked for them, has ended.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What all kinds of launches need.
+struct House {
+    config: Config,
+    around: Around,
+    no_pty: bool,
+}
+
+impl House {
+    /// Starts the proxy, runs the agent through it, and says what was saved.
+    fn serve(&self, agent: &Agent, through: &Through) -> Verdict {
+        let opened = self.config.open_store();
+        opened.notices.iter().for_each(|notice| self.say(notice));
+        self.say(match self.config.enabled.value {
+            true => through.said(),
+            false => "off: nothing new will be made shorter".to_owned(),
+        });
+        let way_back = match through.ways_back() {
+            tools if tools.is_empty() => WayBack::Nothing,
+            tools => WayBack::Tools(tools),
+        };
+        let run = random_hex()?;
+        let proxy = proxy::start(Setup {
+            anthropic: self.config.upstream.value.clone().unwrap_or_else(|| through.upstream.clone()),
+            port: self.config.port.value,
+            secret: Some(random_hex()?),
+            run: run.clone(),
+            agent: agent.name.clone(),
+            project: self.around.folder.to_string_lossy().into_owned(),
+            settings: self.config.rewrite_settings(way_back),
+            store: opened.store.clone(),
+            extra_roots: through.extra_roots.clone(),
+            outbound: Outbound {
+                https_proxy: through.variable(["HTTPS_PROXY", "https_proxy"]),
+                http_proxy: through.variable(["HTTP_PROXY", "http_proxy"]),
+                all_proxy: through.variable(["ALL_PROXY", "all_proxy"]),
+                no_proxy: through.variable(["NO_PROXY", "no_proxy"]),
+            },
+        })
+        .map_err(|error| Failure::new(exit::FAILED, chain(&error), ""))?;
+        let ended = self.start(&through.launch(&proxy.base_url));
+        proxy.drain(DRAIN_PATIENCE);
+        if let Some(store) = opened.store.filter(|_| std::io::stderr().is_terminal())
+            && let Ok(prices) = Prices::with_file(&self.config.folders.prices_file())
+            && let Some(line) = report::run_line(&store, &run, &prices)
+        {
+            self.say(line);
+        }
+        Ok(ExitCode::from(ended.map_err(cant_start)?.shown()))
+    }
+
+    fn start(&self, launch: &Launch) -> Result<Ended, LaunchError> {
+        launch::quietly(|| match terminal::is_there() && !self.no_pty {
+            true => terminal::run(launch, &self.around.headroom),
+            false => launch::run(launch, &self.around.headroom),
+        })
+    }
+
+    fn say(&self, line: impl std::fmt::Display) {
+        if !self.config.quiet.value {
+            term::remark(line);
+        }
+    }
+}
+
+/// A headroom around this process.
+enum Outer {
+    None,
+    /// It runs: its base URL.
+    Alive(String),
+    /// It has ended and left its variables behind, in a shell that outlived it.
+    Ended(String),
+}
+
+impl Outer {
+    fn around_us() -> Outer {
+        let Some(base_url) = env::get(env::HEADROOM_PROXY) else { return Outer::None };
+        let address = base_url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+        let address: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
+        let listens = |address: SocketAddr| {
+            address.ip().is_loopback()
+                && TcpStream::connect_timeout(&address, Duration::from_millis(300)).is_ok()
+        };
+        match address.is_some_and(listens) {
+            true => Outer::Alive(base_url),
+            false => Outer::Ended(base_url),
+        }
+    }
+}
+
+fn around(outer: &Outer) -> Result<Around, anyhow::Error> {
+    let environment: Environment = env::all().into_iter().collect();
+    Ok(Around {
+        home: environment.raw("HOME").map(PathBuf::from),
+        environment,
+        folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        headroom: itself::path().context("could not find headroom's own program")?,
+        policies: claude::policy_folders(),
+        ended: match outer {
+            Outer::Ended(base_url) => Some(base_url.clone()),
+            _ => None,
+        },
+    })
+}
+
+fn find(name: &str, folder: &Path) -> Result<Agent, Failure> {
+    let known = definition::known(folder)
+        .map_err(|error| Failure::new(exit::USAGE, chain(&error), "mend the file or move it away"))?;
+    if let Some(agent) = known.iter().find(|agent| agent.name == name) {
+        return Ok(agent.clone());
+    }
+    let mut names: Vec<&str> = known.iter().map(|agent| agent.name.as_str()).collect();
+    names.sort_by_key(|known| text::distance(name, known));
+    Err(Failure::new(
+        exit::USAGE,
+        format_args!("no agent is called `{name}`; known: {}", names.join(", ")),
+        format_args!("a file {}/{name}.toml would add it", folder.display()),
+    ))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        said = format!("{said}: {deeper}");
+        cause = deeper.source();
+    }
+    said
+}
+
+fn not_found(error: PlanError) -> Failure {
+    let PlanError::NotFound { install, .. } = &error;
+    let hint = if install.is_empty() { String::new() } else { format!("get it with {install}") };
+    Failure::new(exit::NOT_FOUND, &error, hint)
+}
+
+fn cant_start(error: LaunchError) -> anyhow::Error {
+    let code = match &error {
+        LaunchError::Start { source, .. } if source.kind() == std::io::ErrorKind::NotFound => exit::NOT_FOUND,
+        LaunchError::Start { .. } => exit::CANNOT_EXECUTE,
+        LaunchError::Before { .. } => exit::FAILED,
+    };
+    Failure::new(code, chain(&error), "").into()
+}
+
+/// 128 random bits.
+fn random_hex() -> Result<String, anyhow::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system gave no random bytes: {error}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Prints what would be started: what headroom sets, what of the user's stays, and the arguments.
+fn show(plan: &Plan) {
+    let (launch, users) = match plan {
+        Plan::Past { launch, because } => {
+            term::say(format_args!("# the agent goes past headroom{}", but(because)));
+            (launch.clone(), launch.environment.clone())
+        }
+        Plan::Through(through) => {
+            term::say(format_args!("# {}", through.said()));
+            term::say(format_args!("# requests go to {}", masked::url(&through.upstream)));
+            (through.launch(NOT_STARTED), through.inherited().clone())
+        }
+    };
+    let (ours, theirs) = masked::environment(&launch, &users);
+    for (heading, lines) in [("environment, set by headroom", ours), ("environment, yours", theirs)] {
+        term::say(format_args!("\n# {heading}"));
+        lines.iter().for_each(term::say);
+    }
+    term::say("\n# command");
+    term::say(masked::command(&launch));
+}
+
+/// The base URL of a proxy that is not started.
+const NOT_STARTED: &str = "http://127.0.0.1:PORT/SECRET";
+
+fn but(because: &str) -> String {
+    if because.is_empty() { String::new() } else { format!(": {because}") }
 }

@@ -5,8 +5,7 @@
 
 mod world;
 
-mod bench;
 mod install;
-mod ledger;
 mod provider;
 mod rewrite;
+mod wrap;
