@@ -11,10 +11,10 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Listen on this port of 127.0.0.1; 0 takes a free one
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", overrides_with = "port")]
     port: Option<u16>,
     /// Send requests here: scheme, host and an optional base path
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", overrides_with = "upstream")]
     upstream: Option<String>,
     /// Let everybody on this machine in
     #[arg(long)]
@@ -70,8 +70,10 @@ pub fn run(args: Args) -> Verdict {
         outbound: env::outbound(),
     };
     let running = proxy::start(setup).map_err(explained)?;
+    // Whoever reads the URL may ask us to end at once.
+    let orders = running.listen_for_orders();
     term::say(&running.base_url);
-    running.run_until_told_to_stop(DRAIN_PATIENCE);
+    running.obey(orders, DRAIN_PATIENCE);
     Ok(ExitCode::from(exit::OK))
 }
 

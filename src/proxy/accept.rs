@@ -6,12 +6,13 @@
 
 use super::House;
 use super::counts::Counters;
+use super::flush::{Flushes, Watched};
 use super::relay::no_answer;
 use super::serve::serve;
 use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
@@ -85,7 +86,8 @@ async fn connection(stream: TcpStream, house: Arc<House>, mut draining: watch::R
         .preserve_header_case(true)
         .auto_date_header(false)
         .max_headers(MOST_HEADERS);
-    let mut talking = pin!(http.serve_connection(TokioIo::new(stream), answer).with_upgrades());
+    let stream = Watched::new(stream, guest.flushes.clone());
+    let mut talking = pin!(http.serve_connection(stream, answer).with_upgrades());
     tokio::select! {
         // How a connection ends is the client's business.
         _ = talking.as_mut() => return,
@@ -113,7 +115,13 @@ impl Strangers {
         {
             oldest.notify_one();
         }
-        Guest { number, known: AtomicBool::new(false), leave, strangers: self.clone() }
+        Guest {
+            number,
+            known: AtomicBool::new(false),
+            leave,
+            strangers: self.clone(),
+            flushes: Arc::default(),
+        }
     }
 }
 
@@ -124,6 +132,8 @@ pub(super) struct Guest {
     known: AtomicBool,
     leave: Arc<Notify>,
     strangers: Arc<Strangers>,
+    /// Tells when what was written to it has left.
+    pub(super) flushes: Arc<Flushes>,
 }
 
 impl Guest {

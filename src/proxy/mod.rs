@@ -13,6 +13,7 @@ mod bench;
 mod body;
 mod connect;
 mod counts;
+mod flush;
 mod headers;
 mod relay;
 mod settle;
@@ -121,7 +122,7 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         open: Doors::default(),
         strangers: Arc::default(),
         #[cfg(test)]
-        trip: std::sync::atomic::AtomicBool::new(false),
+        trip: Arc::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -142,8 +143,17 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         ahead.upstream.warm();
         crate::tokens::warm();
     });
-    let open = house.open.clone();
-    Ok(Running { address, base_url, counters, open, drain, settling: Some(settling), runtime: Some(runtime) })
+    Ok(Running {
+        address,
+        base_url,
+        counters,
+        open: house.open.clone(),
+        drain,
+        settling: Some(settling),
+        runtime: Some(runtime),
+        #[cfg(test)]
+        trip: house.trip.clone(),
+    })
 }
 
 /// A proxy that runs, on threads of its own. Dropping it ends it at once; [`Running::drain`] is kinder.
@@ -158,6 +168,8 @@ pub struct Running {
     drain: watch::Sender<bool>,
     settling: Option<Settling>,
     runtime: Option<Runtime>,
+    #[cfg(test)]
+    trip: Arc<std::sync::atomic::AtomicBool>,
 }
 
 impl Running {
@@ -166,33 +178,29 @@ impl Running {
         self.counters.now()
     }
 
-    /// Runs until the process is asked to end (SIGTERM, SIGINT), then drains; being asked a
-    /// second time ends the draining. Blocks.
-    pub fn run_until_told_to_stop(self, patience: Duration) {
+    /// From here on, being asked to end (SIGTERM, SIGINT) ends no process: [`Running::obey`] does.
+    /// `None` when the system does not let us listen for it.
+    pub fn listen_for_orders(&self) -> Option<Orders> {
         use tokio::signal::unix::{SignalKind, signal};
+        let _inside = self.runtime.as_ref()?.enter();
+        let terminate = signal(SignalKind::terminate()).ok()?;
+        let interrupt = signal(SignalKind::interrupt()).ok()?;
+        Some(Orders { terminate, interrupt })
+    }
+
+    /// Runs until it is asked to end, then drains; being asked a second time ends the draining. Blocks.
+    pub fn obey(self, orders: Option<Orders>, patience: Duration) {
         let Some(runtime) = &self.runtime else { return };
-        let orders = {
-            let _inside = runtime.enter();
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-        };
-        let (Ok(mut terminate), Ok(mut interrupt)) = orders else {
+        let Some(mut orders) = orders else {
             // Without a handler a signal ends the process by itself.
             return runtime.block_on(std::future::pending());
         };
-        let (open, (told, wait)) = (self.open.clone(), std::sync::mpsc::channel());
+        runtime.block_on(orders.next());
+        let open = self.open.clone();
         runtime.spawn(async move {
-            for _ in 0..2 {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                if told.send(()).is_err() {
-                    break;
-                }
-            }
+            orders.next().await;
             open.abandon();
         });
-        let _ = wait.recv();
         self.drain(patience);
     }
 
@@ -210,6 +218,22 @@ impl Running {
     fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+/// Where the order to end arrives.
+#[derive(Debug)]
+pub struct Orders {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Orders {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }
@@ -239,7 +263,7 @@ struct House {
     strangers: Arc<Strangers>,
     /// Makes accepting panic once.
     #[cfg(test)]
-    trip: std::sync::atomic::AtomicBool,
+    trip: Arc<std::sync::atomic::AtomicBool>,
 }
 
 /// A panic on a thread of ours is counted, not printed: the terminal is the agent's.
@@ -263,4 +287,47 @@ fn listen(port: u16) -> Result<TcpListener, ProxyError> {
         Ok(listener)
     };
     listening().map_err(|source| ProxyError::Listen { port, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rewrite::{Profile, WayBack};
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn accepting_begins_anew_after_a_panic_on_the_same_port() {
+        let proxy = start(Setup {
+            anthropic: "http://127.0.0.1:1".to_owned(),
+            port: 0,
+            secret: None,
+            run: String::new(),
+            agent: String::new(),
+            project: String::new(),
+            settings: Settings {
+                profile: Profile::Lossless,
+                on: false,
+                way_back: WayBack::Nothing,
+                rules: Arc::default(),
+            },
+            store: None,
+            extra_roots: Vec::new(),
+            outbound: Outbound::default(),
+        })
+        .unwrap();
+        for round in 0..100 {
+            proxy.trip.store(true, Ordering::SeqCst);
+            // Whoever was being let in at that moment is lost; the next one is not.
+            let mut lost = TcpStream::connect(proxy.address).unwrap();
+            let _ = lost.read(&mut [0]);
+            let mut stream = TcpStream::connect(proxy.address).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: evil\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+            assert_eq!(proxy.counts().restarts, round + 1);
+        }
+    }
 }

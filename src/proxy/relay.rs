@@ -5,6 +5,7 @@
 //! gone, this is dropped, and with it the connection to the upstream.
 
 use super::counts::Counters;
+use super::flush::Flushes;
 use super::headers;
 use super::settle::Bill;
 use crate::wire::usage::Listener;
@@ -14,10 +15,15 @@ use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// The upstream's answer, on its way to the client. `bill` is settled when it ends, however it ends.
-pub(super) fn relay(answer: Response<Incoming>, bill: Option<Bill>) -> Response<Answer> {
+pub(super) fn relay(
+    answer: Response<Incoming>,
+    bill: Option<Bill>,
+    flushes: &Arc<Flushes>,
+) -> Response<Answer> {
     let (mut head, body) = answer.into_parts();
     let bill = bill.map(|mut bill| {
         bill.outcome.status = head.status.as_u16();
@@ -30,7 +36,10 @@ pub(super) fn relay(answer: Response<Incoming>, bill: Option<Bill>) -> Response<
     });
     head.version = Version::HTTP_11;
     head.headers = headers::homeward(head.headers);
-    Response::from_parts(head, Answer::Relayed(Box::new(Relayed { body, heard: bill })))
+    Response::from_parts(
+        head,
+        Answer::Relayed(Box::new(Relayed { body, heard: bill, failed: None, flushes: flushes.clone() })),
+    )
 }
 
 /// What the client is told when no answer came: the provider's error shape, with who speaks,
@@ -67,6 +76,20 @@ impl Answer {
 pub(super) struct Relayed {
     body: Incoming,
     heard: Option<Overhearing>,
+    /// The upstream broke off, when the client had been sent everything this often.
+    failed: Option<(hyper::Error, u64)>,
+    flushes: Arc<Flushes>,
+}
+
+impl Relayed {
+    fn overhear(&mut self, frame: Option<&Result<Frame<Bytes>, hyper::Error>>) {
+        let Some(heard) = &mut self.heard else { return };
+        match frame {
+            Some(Ok(frame)) => frame.data_ref().into_iter().for_each(|data| heard.hear(data)),
+            Some(Err(_)) => {}
+            None => heard.bill.outcome.complete = true,
+        }
+    }
 }
 
 struct Overhearing {
@@ -97,25 +120,25 @@ impl Body for Answer {
             Answer::Short(words) => return Poll::Ready(words.take().map(|words| Ok(Frame::data(words)))),
             Answer::Relayed(relayed) => relayed,
         };
-        let frame = ready!(Pin::new(&mut relayed.body).poll_frame(task));
-        if let Some(heard) = &mut relayed.heard {
-            match &frame {
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        heard.hear(data);
-                    }
+        if relayed.failed.is_none() {
+            match ready!(Pin::new(&mut relayed.body).poll_frame(task)) {
+                Some(Err(error)) => relayed.failed = Some((error, relayed.flushes.count())),
+                frame => {
+                    relayed.overhear(frame.as_ref());
+                    return Poll::Ready(frame);
                 }
-                Some(Err(_)) => {}
-                None => heard.bill.outcome.complete = true,
             }
         }
-        Poll::Ready(frame)
+        // The client is to see the break after the bytes that came before it, not instead of them.
+        let flushed_before = relayed.failed.as_ref().map_or(0, |(_, count)| *count);
+        ready!(relayed.flushes.poll_after(flushed_before, task));
+        Poll::Ready(relayed.failed.take().map(|(error, _)| Err(error)))
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Answer::Short(words) => words.is_none(),
-            Answer::Relayed(relayed) => relayed.body.is_end_stream(),
+            Answer::Relayed(relayed) => relayed.failed.is_none() && relayed.body.is_end_stream(),
         }
     }
 
@@ -133,7 +156,7 @@ impl Drop for Relayed {
     fn drop(&mut self) {
         let Some(mut heard) = self.heard.take() else { return };
         // A body of known length is not asked for its end: its last byte is its end.
-        heard.bill.outcome.complete |= self.body.is_end_stream();
+        heard.bill.outcome.complete |= self.body.is_end_stream() && self.failed.is_none();
         heard.bill.outcome.usage =
             heard.ear.and_then(|ear| catch_unwind(AssertUnwindSafe(|| ear.usage())).ok().flatten());
     }

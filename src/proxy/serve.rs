@@ -9,6 +9,7 @@ use super::relay::{Answer, no_answer, relay};
 use super::route::{self, Route};
 use super::settle::Bill;
 use super::tunnel;
+use super::upstream::Unreachable;
 use crate::receipt::{Billing, Receipt};
 use crate::refusal::Refusal;
 use crate::rewrite::{Caller, Desk, Reach, Rewritten, Writes, rewrite};
@@ -23,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Guard, route, read, rewrite, send, relay; the bill is settled when the answer has ended.
+/// Guard, route, and then one of four ways.
 pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<Incoming>) -> Response<Answer> {
     let target = match guard::admit(&request, house.secret.as_deref()) {
         Ok(target) => target.to_owned(),
@@ -34,51 +35,71 @@ pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<In
     };
     guest.is_known_now();
     Counters::one_more(&house.counters.requests);
-    let (wire, writes) = match route::of(request.method(), &target, request.headers()) {
-        Route::Tunnel => return tunnel::open(house, request, &target).await,
-        Route::Relay => return pass(house, request, &target).await,
-        Route::Rewrite(wire) => (wire, Writes::Keep),
-        Route::Count(wire) => (wire, Writes::Nothing),
-    };
-    let (mut head, body) = request.into_parts();
-    let Ok(read) = read_whole(body, LONGEST_WHOLE).await else { return broken_off() };
-    let (outgoing, broken, receipt) = match read {
-        Read::Whole(body) => {
-            let sent = rewritten(house, &mut head, body, wire, writes).await;
-            (Outgoing::whole(sent.body), None, sent.receipt)
-        }
-        Read::Longer(first, rest) => {
-            Counters::one_more(&house.counters.too_large);
-            let (outgoing, broken) = Outgoing::passing(first, rest);
-            (outgoing, Some(broken), untouched(house, &head.headers, 0, Refusal::TooLarge))
-        }
-    };
-    let bill = (writes == Writes::Keep).then(|| Bill::new(receipt, wire, house.settler.clone()));
-    send(house, head, &target, outgoing, broken, bill).await
+    let route = route::of(request.method(), &target, request.headers());
+    let trip = Trip { house, guest, target };
+    match route {
+        Route::Rewrite(wire) => trip.converse(request, wire, Writes::Keep).await,
+        Route::Count(wire) => trip.converse(request, wire, Writes::Nothing).await,
+        Route::Relay => trip.pass(request).await,
+        Route::Tunnel => tunnel::open(&trip, request).await,
+    }
 }
 
-/// Relays a request byte for byte, streaming both ways.
-async fn pass(house: &Arc<House>, request: Request<Incoming>, target: &str) -> Response<Answer> {
-    let (head, body) = request.into_parts();
-    let (outgoing, broken) = Outgoing::passing(Bytes::new(), body);
-    send(house, head, target, outgoing, Some(broken), None).await
+/// One request on its way.
+pub(super) struct Trip<'a> {
+    pub(super) house: &'a Arc<House>,
+    pub(super) guest: &'a Guest,
+    /// Path and query, as the client wrote them, without the secret.
+    pub(super) target: String,
 }
 
-async fn send(
-    house: &Arc<House>,
-    head: Parts,
-    target: &str,
-    body: Outgoing,
-    broken: Option<Arc<AtomicBool>>,
-    bill: Option<Bill>,
-) -> Response<Answer> {
-    match house.upstream.send(head, target, body).await {
-        Ok(answer) => relay(answer, bill),
-        Err(_) if broken.is_some_and(|broken| broken.load(Ordering::Relaxed)) => broken_off(),
-        Err(unreachable) => {
-            Counters::one_more(&house.counters.unreachable);
-            no_answer(&unreachable.to_string())
+impl Trip<'_> {
+    /// Reads a conversation whole, rewrites it, sends it, and relays the answer; the bill is
+    /// settled when the answer has ended.
+    async fn converse(self, request: Request<Incoming>, wire: Wire, writes: Writes) -> Response<Answer> {
+        let house = self.house;
+        let (mut head, body) = request.into_parts();
+        let Ok(read) = read_whole(body, LONGEST_WHOLE).await else { return broken_off() };
+        let (outgoing, broken, receipt) = match read {
+            Read::Whole(body) => {
+                let sent = rewritten(house, &mut head, body, wire, writes).await;
+                (Outgoing::whole(sent.body), None, sent.receipt)
+            }
+            Read::Longer(first, rest) => {
+                Counters::one_more(&house.counters.too_large);
+                let (outgoing, broken) = Outgoing::passing(first, rest);
+                (outgoing, Some(broken), untouched(house, &head.headers, 0, Refusal::TooLarge))
+            }
+        };
+        let bill = (writes == Writes::Keep).then(|| Bill::new(receipt, wire, house.settler.clone()));
+        self.send(head, outgoing, broken, bill).await
+    }
+
+    /// Relays a request byte for byte, streaming both ways.
+    async fn pass(self, request: Request<Incoming>) -> Response<Answer> {
+        let (head, body) = request.into_parts();
+        let (outgoing, broken) = Outgoing::passing(Bytes::new(), body);
+        self.send(head, outgoing, Some(broken), None).await
+    }
+
+    async fn send(
+        self,
+        head: Parts,
+        body: Outgoing,
+        broken: Option<Arc<AtomicBool>>,
+        bill: Option<Bill>,
+    ) -> Response<Answer> {
+        match self.house.upstream.send(head, &self.target, body).await {
+            Ok(answer) => relay(answer, bill, &self.guest.flushes),
+            Err(_) if broken.is_some_and(|broken| broken.load(Ordering::Relaxed)) => broken_off(),
+            Err(unreachable) => self.unanswered(&unreachable),
         }
+    }
+
+    /// Nothing came from the upstream.
+    pub(super) fn unanswered(&self, unreachable: &Unreachable) -> Response<Answer> {
+        Counters::one_more(&self.house.counters.unreachable);
+        no_answer(&unreachable.to_string())
     }
 }
 
@@ -109,7 +130,8 @@ async fn rewritten(
         return Rewritten { body, receipt };
     };
     sent.receipt.billing = billing;
-    if sent.body != body {
+    let same = sent.body.as_ptr() == body.as_ptr() && sent.body.len() == body.len();
+    if !same && sent.body != body {
         Counters::one_more(&house.counters.rewritten);
         if let Some(length) = head.headers.get_mut(CONTENT_LENGTH) {
             *length = HeaderValue::from(sent.body.len());

@@ -32,7 +32,7 @@ pub(super) fn begin(store: Option<Arc<Store>>, counters: Arc<Counters>) -> (Sett
     let (ending, ended) = sync_channel(1);
     let counted = counters.clone();
     let work = move || {
-        let ledger = store.map(Ledger::new);
+        let ledger = store.clone().map(Ledger::new);
         for (receipt, outcome) in waiting {
             let Some(ledger) = &ledger else { continue };
             // What could not be written down is the store's to count; the request is long gone.
@@ -40,6 +40,9 @@ pub(super) fn begin(store: Option<Arc<Store>>, counters: Arc<Counters>) -> (Sett
             if !matches!(settled, Ok(Ok(_))) {
                 Counters::one_more(&counted.faults);
             }
+        }
+        if let Some(store) = store {
+            store.flush();
         }
         drop(ending);
     };

@@ -1,37 +1,28 @@
 //! A request that becomes another protocol (WebSocket): bytes both ways, unread.
 
-use super::House;
-use super::counts::Counters;
 use super::headers;
-use super::relay::{self, Answer};
+use super::relay::{Answer, relay};
+use super::serve::Trip;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderName, HeaderValue, UPGRADE};
 use hyper::{Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
-use std::sync::Arc;
 
 /// Asks the upstream for the other protocol, and joins the two ends when it agrees. When it
 /// does not, its answer is relayed like any other.
-pub(super) async fn open(
-    house: &Arc<House>,
-    mut request: Request<Incoming>,
-    target: &str,
-) -> Response<Answer> {
+pub(super) async fn open(trip: &Trip<'_>, mut request: Request<Incoming>) -> Response<Answer> {
     let client = hyper::upgrade::on(&mut request);
     let (head, _no_body) = request.into_parts();
     let asked = hop(&head.headers);
-    let mut answer = match house.upstream.upgrade(head, target, asked).await {
+    let mut answer = match trip.house.upstream.upgrade(head, &trip.target, asked).await {
         Ok(answer) => answer,
-        Err(unreachable) => {
-            Counters::one_more(&house.counters.unreachable);
-            return relay::no_answer(&unreachable.to_string());
-        }
+        Err(unreachable) => return trip.unanswered(&unreachable),
     };
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return relay::relay(answer, None);
+        return relay(answer, None, &trip.guest.flushes);
     }
     let upstream = hyper::upgrade::on(&mut answer);
-    let open = house.open.enter();
+    let open = trip.house.open.enter();
     tokio::spawn(async move {
         let _open = open;
         if let (Ok(client), Ok(upstream)) = tokio::join!(client, upstream) {

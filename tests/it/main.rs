@@ -7,5 +7,11 @@ mod world;
 
 mod install;
 mod provider;
+mod proxy_answers;
+mod proxy_fake;
+mod proxy_guard;
+mod proxy_life;
+mod proxy_requests;
+mod proxy_roads;
 mod rewrite;
 mod wrap;
