@@ -13,8 +13,9 @@ const LONGEST: usize = 30_000;
 const MOST_HITS: usize = 250;
 /// Lines that a read gives at most.
 const MOST_LINES: usize = 2_000;
-/// Files that a search opens at most, and how long each may be.
-const MOST_FILES: usize = 2_000;
+/// Files and folders that a search looks at, bytes that it reads in all, and how long one file may be.
+const MOST_ENTRIES: usize = 20_000;
+const MOST_BYTES: usize = 32 << 20;
 const LONGEST_FILE: u64 = 1 << 20;
 /// Folders that hold no source of the user's.
 const NOT_SOURCE: &[&str] = &["target", "node_modules", "vendor", "build", "dist", "venv", "__pycache__"];
@@ -37,15 +38,19 @@ pub fn search(folder: &Path, pattern: &str) -> Result<String, String> {
     let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
     let mut hits: Vec<String> = Vec::new();
     let mut length = 0;
-    let (mut left, mut opened) = (vec![folder.to_owned()], 0);
+    let (mut left, mut entries_seen, mut bytes_read) = (vec![folder.to_owned()], 0, 0);
     while let Some(path) = left.pop() {
+        entries_seen += 1;
+        if MOST_ENTRIES < entries_seen || MOST_BYTES < bytes_read {
+            break;
+        }
         if path.is_dir() {
             // The next folder's entries go on top, last one first, so that the walk is in order.
             left.extend(entries(&path).unwrap_or_default().into_iter().rev());
             continue;
         }
-        opened += 1;
         let Some(text) = text_of(&path) else { continue };
+        bytes_read += text.len();
         let shown = path.strip_prefix(folder).unwrap_or(&path).display();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| pattern.is_match(line)) {
             let hit = format!("{shown}:{}:{}", number + 1, line.chars().take(200).collect::<String>());
@@ -54,9 +59,6 @@ pub fn search(folder: &Path, pattern: &str) -> Result<String, String> {
                 return Ok(hits.join("\n"));
             }
             hits.push(hit);
-        }
-        if opened == MOST_FILES {
-            break;
         }
     }
     Ok(if hits.is_empty() { "No matches found".to_owned() } else { hits.join("\n") })
@@ -78,7 +80,7 @@ pub fn read(folder: &Path, file: &str) -> Result<String, String> {
         }
         shown.push_str(&line);
     }
-    Ok(if shown.is_empty() { "(an empty file)".to_owned() } else { shown })
+    Ok(shown)
 }
 
 /// What may be looked at in `folder`, by name; links are not followed.
@@ -97,8 +99,10 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
+/// The text of a file; a length of 0 is also what devices and the kernel's own files have.
 fn text_of(path: &Path) -> Option<String> {
-    let fits = fs::metadata(path).is_ok_and(|about| about.is_file() && about.len() <= LONGEST_FILE);
+    let fits =
+        fs::metadata(path).is_ok_and(|about| about.is_file() && (1..=LONGEST_FILE).contains(&about.len()));
     fits.then(|| fs::read(path).ok())?.and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
@@ -123,7 +127,7 @@ mod tests {
     fn nothing_outside_the_folder_is_read() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(folder.path().join("in")).expect("a folder");
-        fs::write(folder.path().join("secret"), "s").expect("a file");
+        fs::write(folder.path().join("secret"), "not yours").expect("a file");
         assert!(read(&folder.path().join("in"), "../secret").is_err());
         assert!(read(&folder.path().join("in"), "/etc/hostname").is_err());
     }
