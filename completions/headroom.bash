@@ -16,6 +16,9 @@ _headroom() {
             ",$1")
                 cmd="headroom"
                 ;;
+            headroom,bench)
+                cmd="headroom__subcmd__bench"
+                ;;
             headroom,compress)
                 cmd="headroom__subcmd__compress"
                 ;;
@@ -67,6 +70,9 @@ _headroom() {
             headroom__subcmd__config__subcmd__help,show)
                 cmd="headroom__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            headroom__subcmd__help,bench)
+                cmd="headroom__subcmd__help__subcmd__bench"
+                ;;
             headroom__subcmd__help,compress)
                 cmd="headroom__subcmd__help__subcmd__compress"
                 ;;
@@ -106,6 +112,21 @@ _headroom() {
             headroom__subcmd__help__subcmd__config,show)
                 cmd="headroom__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            headroom__subcmd__help__subcmd__store,purge)
+                cmd="headroom__subcmd__help__subcmd__store__subcmd__purge"
+                ;;
+            headroom__subcmd__store,help)
+                cmd="headroom__subcmd__store__subcmd__help"
+                ;;
+            headroom__subcmd__store,purge)
+                cmd="headroom__subcmd__store__subcmd__purge"
+                ;;
+            headroom__subcmd__store__subcmd__help,help)
+                cmd="headroom__subcmd__store__subcmd__help__subcmd__help"
+                ;;
+            headroom__subcmd__store__subcmd__help,purge)
+                cmd="headroom__subcmd__store__subcmd__help__subcmd__purge"
+                ;;
             *)
                 ;;
         esac
@@ -113,12 +134,30 @@ _headroom() {
 
     case "${cmd}" in
         headroom)
-            opts="-h -V --help --version wrap demo stats perf retrieve compress proxy mcp store config help"
+            opts="-h -V --help --version wrap demo stats perf retrieve compress bench proxy mcp store config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__bench)
+            opts="-h --profile --json --each --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -269,8 +308,22 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__help)
-            opts="wrap demo stats perf retrieve compress proxy mcp store config help"
+            opts="wrap demo stats perf retrieve compress bench proxy mcp store config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__help__subcmd__bench)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -437,8 +490,22 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__help__subcmd__store)
-            opts=""
+            opts="purge"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__help__subcmd__store__subcmd__purge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -465,12 +532,16 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__mcp)
-            opts="-h --help"
+            opts="-h --only --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -W "retrieve" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -519,12 +590,24 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__retrieve)
-            opts="-h --help"
+            opts="-h --lines --query --rows --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --lines)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --query)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -547,12 +630,76 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__store)
-            opts="-h --help"
+            opts="-h --help purge help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__store__subcmd__help)
+            opts="purge help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__store__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__store__subcmd__help__subcmd__purge)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__store__subcmd__purge)
+            opts="-h --project --older --all --yes --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -32,6 +32,7 @@ complete -c headroom -n "__fish_headroom_needs_command" -f -a "stats" -d 'Show w
 complete -c headroom -n "__fish_headroom_needs_command" -f -a "perf" -d 'Show what was saved, in two lines'
 complete -c headroom -n "__fish_headroom_needs_command" -f -a "retrieve" -d 'Print an original, or the part of it that you ask for'
 complete -c headroom -n "__fish_headroom_needs_command" -f -a "compress" -d 'Make a request or a text shorter, as a filter'
+complete -c headroom -n "__fish_headroom_needs_command" -f -a "bench" -d 'Measure what is saved and what stays in view, on a folder of tool outputs'
 complete -c headroom -n "__fish_headroom_needs_command" -f -a "proxy" -d 'Run the proxy alone'
 complete -c headroom -n "__fish_headroom_needs_command" -f -a "mcp" -d 'Serve retrieval to an agent over the Model Context Protocol'
 complete -c headroom -n "__fish_headroom_needs_command" -f -a "store" -d 'Show or delete what is kept on disk'
@@ -41,6 +42,9 @@ complete -c headroom -n "__fish_headroom_using_subcommand wrap" -s h -l help -d 
 complete -c headroom -n "__fish_headroom_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c headroom -n "__fish_headroom_using_subcommand stats" -s h -l help -d 'Print help'
 complete -c headroom -n "__fish_headroom_using_subcommand perf" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand retrieve" -l lines -d 'These lines only, counted from 1: 10-20, 10-, 10' -r
+complete -c headroom -n "__fish_headroom_using_subcommand retrieve" -l query -d 'The parts that fit these words best, with line numbers' -r
+complete -c headroom -n "__fish_headroom_using_subcommand retrieve" -l rows -d 'The rows for which this is true, or what they come to' -r
 complete -c headroom -n "__fish_headroom_using_subcommand retrieve" -s h -l help -d 'Print help'
 complete -c headroom -n "__fish_headroom_using_subcommand compress" -l tool -d 'The tool that printed the text' -r
 complete -c headroom -n "__fish_headroom_using_subcommand compress" -l command -d 'The command line that printed the text' -r
@@ -50,14 +54,28 @@ complete -c headroom -n "__fish_headroom_using_subcommand compress" -l json -d '
 complete -c headroom -n "__fish_headroom_using_subcommand compress" -l serve -d 'Read one request a line and answer each with one line of JSON'
 complete -c headroom -n "__fish_headroom_using_subcommand compress" -l text -d 'Take stdin for one tool output and print it made shorter'
 complete -c headroom -n "__fish_headroom_using_subcommand compress" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand bench" -l profile -d 'How much may be left out: lossless, balanced or aggressive' -r
+complete -c headroom -n "__fish_headroom_using_subcommand bench" -l json -d 'Print one JSON object'
+complete -c headroom -n "__fish_headroom_using_subcommand bench" -l each -d 'Print a line for each case too'
+complete -c headroom -n "__fish_headroom_using_subcommand bench" -s h -l help -d 'Print help'
 complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l port -d 'Listen on this port of 127.0.0.1; 0 takes a free one' -r
 complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l upstream -d 'Send requests here: scheme, host and an optional base path' -r
 complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l profile -d 'What may be left out: `lossless`, `balanced` or `aggressive`' -r
 complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l no-secret -d 'Let everybody on this machine in'
 complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l off -d 'Run through, change nothing new'
 complete -c headroom -n "__fish_headroom_using_subcommand proxy" -s h -l help -d 'Print help'
-complete -c headroom -n "__fish_headroom_using_subcommand mcp" -s h -l help -d 'Print help'
-complete -c headroom -n "__fish_headroom_using_subcommand store" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand mcp" -l only -d 'Offer this tool alone' -r -f -a "retrieve\t'headroom_retrieve'"
+complete -c headroom -n "__fish_headroom_using_subcommand mcp" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c headroom -n "__fish_headroom_using_subcommand store; and not __fish_seen_subcommand_from purge help" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand store; and not __fish_seen_subcommand_from purge help" -f -a "purge" -d 'Delete originals and what was sent in their place; their markers lead nowhere afterwards'
+complete -c headroom -n "__fish_headroom_using_subcommand store; and not __fish_seen_subcommand_from purge help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c headroom -n "__fish_headroom_using_subcommand store; and __fish_seen_subcommand_from purge" -l project -d 'Those of agents that worked in this folder, or in one in it' -r -F
+complete -c headroom -n "__fish_headroom_using_subcommand store; and __fish_seen_subcommand_from purge" -l older -d 'Those last used longer ago than this: 7d, 12h, 4w' -r
+complete -c headroom -n "__fish_headroom_using_subcommand store; and __fish_seen_subcommand_from purge" -l all -d 'Everything, what `headroom stats` counts too'
+complete -c headroom -n "__fish_headroom_using_subcommand store; and __fish_seen_subcommand_from purge" -l yes -d 'Don\'t ask'
+complete -c headroom -n "__fish_headroom_using_subcommand store; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help'
+complete -c headroom -n "__fish_headroom_using_subcommand store; and __fish_seen_subcommand_from help" -f -a "purge" -d 'Delete originals and what was sent in their place; their markers lead nowhere afterwards'
+complete -c headroom -n "__fish_headroom_using_subcommand store; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c headroom -n "__fish_headroom_using_subcommand config; and not __fish_seen_subcommand_from path show help" -s h -l help -d 'Print help'
 complete -c headroom -n "__fish_headroom_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "path" -d 'Show where the settings and the data lie'
 complete -c headroom -n "__fish_headroom_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "show" -d 'Show every setting, its value and where it came from'
@@ -69,16 +87,18 @@ complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_see
 complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "path" -d 'Show where the settings and the data lie'
 complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show every setting, its value and where it came from'
 complete -c headroom -n "__fish_headroom_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "wrap" -d 'Run an agent with its tool outputs made shorter'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "demo" -d 'Show the main job on a built-in agent and provider: no key, no network'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "stats" -d 'Show what was saved'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "perf" -d 'Show what was saved, in two lines'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "retrieve" -d 'Print an original, or the part of it that you ask for'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "compress" -d 'Make a request or a text shorter, as a filter'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "proxy" -d 'Run the proxy alone'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "mcp" -d 'Serve retrieval to an agent over the Model Context Protocol'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "store" -d 'Show or delete what is kept on disk'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "config" -d 'Show the settings in force and where each comes from'
-complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress proxy mcp store config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "wrap" -d 'Run an agent with its tool outputs made shorter'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "demo" -d 'Show the main job on a built-in agent and provider: no key, no network'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "stats" -d 'Show what was saved'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "perf" -d 'Show what was saved, in two lines'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "retrieve" -d 'Print an original, or the part of it that you ask for'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "compress" -d 'Make a request or a text shorter, as a filter'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "bench" -d 'Measure what is saved and what stays in view, on a folder of tool outputs'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "proxy" -d 'Run the proxy alone'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "mcp" -d 'Serve retrieval to an agent over the Model Context Protocol'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "store" -d 'Show or delete what is kept on disk'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "config" -d 'Show the settings in force and where each comes from'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and not __fish_seen_subcommand_from wrap demo stats perf retrieve compress bench proxy mcp store config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c headroom -n "__fish_headroom_using_subcommand help; and __fish_seen_subcommand_from store" -f -a "purge" -d 'Delete originals and what was sent in their place; their markers lead nowhere afterwards'
 complete -c headroom -n "__fish_headroom_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "path" -d 'Show where the settings and the data lie'
 complete -c headroom -n "__fish_headroom_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Show every setting, its value and where it came from'

@@ -5,6 +5,8 @@
 
 mod world;
 
+mod bench;
+mod demo;
 mod install;
 mod provider;
 mod proxy_answers;
