@@ -16,9 +16,6 @@ _headroom() {
             ",$1")
                 cmd="headroom"
                 ;;
-            headroom,bench)
-                cmd="headroom__subcmd__bench"
-                ;;
             headroom,compress)
                 cmd="headroom__subcmd__compress"
                 ;;
@@ -69,9 +66,6 @@ _headroom() {
                 ;;
             headroom__subcmd__config__subcmd__help,show)
                 cmd="headroom__subcmd__config__subcmd__help__subcmd__show"
-                ;;
-            headroom__subcmd__help,bench)
-                cmd="headroom__subcmd__help__subcmd__bench"
                 ;;
             headroom__subcmd__help,compress)
                 cmd="headroom__subcmd__help__subcmd__compress"
@@ -134,30 +128,12 @@ _headroom() {
 
     case "${cmd}" in
         headroom)
-            opts="-h -V --help --version wrap demo stats perf retrieve compress bench proxy mcp store config help"
+            opts="-h -V --help --version wrap demo stats perf retrieve compress proxy mcp store config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        headroom__subcmd__bench)
-            opts="-h --profile --json --each --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --profile)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -308,22 +284,8 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__help)
-            opts="wrap demo stats perf retrieve compress bench proxy mcp store config help"
+            opts="wrap demo stats perf retrieve compress proxy mcp store config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        headroom__subcmd__help__subcmd__bench)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -532,16 +494,12 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__mcp)
-            opts="-h --only --help"
+            opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --only)
-                    COMPREPLY=($(compgen -W "retrieve" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -708,12 +666,16 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__wrap)
-            opts="-h --help"
+            opts="-h --profile --off --dry-run --no-mcp --no-pty --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
