@@ -5,7 +5,6 @@
 
 mod world;
 
-mod bench;
 mod demo;
 mod install;
 mod provider;
