@@ -144,7 +144,7 @@ impl Headroom {
         let caller = Caller {
             wire,
             session: None,
-            run: format!("filter-{}", self.settings.profile.name()),
+            run: self.run(),
             agent: "filter".to_owned(),
             scope: self.scope.clone(),
             now,
@@ -155,6 +155,16 @@ impl Headroom {
         let desk = Desk { store: Some(&self.store), bench: &bench, settings: &self.settings };
         let rewritten = rewrite::rewrite(body, &caller, &desk);
         Some(CompressedBody { body: rewritten.body, receipt: rewritten.receipt, elapsed: bench.elapsed() })
+    }
+
+    /// Names what is done alike: the profile and the user's own rules.
+    fn run(&self) -> String {
+        let rules: String = self.settings.rules.iter().map(|rule| format!("\n{rule}")).collect();
+        let profile = self.settings.profile.name();
+        if rules.is_empty() {
+            return format!("filter-{profile}");
+        }
+        format!("filter-{profile}-{}", &blake3::hash(rules.as_bytes()).to_hex()[..8])
     }
 
     /// The original kept under `key`.

@@ -1,7 +1,7 @@
 //! `headroom config`: which settings are in force, and who said so.
 
 use super::term::{self, Verdict, exit};
-use crate::config::{self, Config, Entry, Flags};
+use crate::config::{self, Config, Entry, Flags, Origin};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -84,7 +84,12 @@ fn as_table(config: &Config) -> String {
     for entry in config.entries() {
         let value = entry.value.as_str().map_or_else(|| entry.value.to_string(), str::to_owned);
         let value = if value.is_empty() { "\"\"".to_owned() } else { value };
-        table.add_row([entry.key, value, entry.origin.to_string(), entry.meaning.to_owned()]);
+        // Whole paths are what `config path` and `--json` are for.
+        let from = match &entry.origin {
+            Origin::File { line, .. } => format!("config.toml:{line}"),
+            origin => origin.to_string(),
+        };
+        table.add_row([entry.key, value, from, entry.meaning.to_owned()]);
     }
     term::drawn(&table)
 }

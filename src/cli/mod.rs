@@ -1,5 +1,6 @@
 //! One file a verb. The only room that prints.
 
+pub mod bench;
 pub mod completions;
 pub mod compress;
 pub mod config;
@@ -41,6 +42,8 @@ pub enum Verb {
     Retrieve(retrieve::Args),
     /// Make a request or a text shorter, as a filter
     Compress(compress::Args),
+    /// Measure what is saved and what stays in view, on a folder of tool outputs
+    Bench(bench::Args),
     /// Run the proxy alone
     Proxy(proxy::Args),
     /// Serve retrieval to an agent over the Model Context Protocol
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Verb::Perf(args) => perf::run(args),
         Verb::Retrieve(args) => retrieve::run(args),
         Verb::Compress(args) => compress::run(args),
+        Verb::Bench(args) => bench::run(args),
         Verb::Proxy(args) => proxy::run(args),
         Verb::Mcp(args) => mcp::run(args),
         Verb::Store(args) => store::run(args),

@@ -66,15 +66,31 @@ pub fn say_json(value: &serde_json::Value) {
     say(format_args!("{value:#}"));
 }
 
-/// An empty table without borders, as wide as the terminal at most (100 columns where there is none).
+/// Prints a heading of the answer: bold on a terminal.
+pub fn heading(line: impl Display) {
+    let bold = anstyle::Style::new().bold();
+    say(format_args!("{bold}{line}{bold:#}"));
+}
+
+/// How wide a table may be where there is no terminal.
+const WIDTH: u16 = 100;
+
+/// An empty table without borders, no wider than the terminal.
 pub fn table(headings: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    if table.width().is_none() {
-        table.set_width(100);
-    }
-    table.set_header(headings.iter().copied());
+    let width = table.width().unwrap_or(WIDTH);
+    fit(&mut table, headings, width);
     table
+}
+
+fn fit(table: &mut Table, headings: &[&str], width: u16) {
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(width).force_no_tty().set_header(headings.iter().copied());
+    // On a narrow terminal the columns move together before anything is wrapped.
+    let gap = if width < WIDTH { 1 } else { 2 };
+    for column in table.column_iter_mut() {
+        column.set_padding((0, gap));
+    }
 }
 
 /// Puts the numbers of these columns (counted from 0) under each other.
@@ -103,6 +119,17 @@ pub fn say_exactly(bytes: &[u8]) -> std::io::Result<()> {
 pub fn remark(line: impl Display) {
     use std::io::Write;
     let _ = writeln!(anstream::stderr(), "headroom: {line}");
+}
+
+/// An error and what caused it, on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        said = format!("{said}: {deeper}");
+        cause = deeper.source();
+    }
+    said
 }
 
 /// Prints a failure and gives its exit code.

@@ -6,7 +6,9 @@
 //!
 //! ```text
 //! new  = what is new in the request is billed as: a cache write (5 m, else 1 h) when
-//!        the request wrote at least as much as it left uncached, else uncached input
+//!        the request wrote at least as much as it left uncached, else uncached input;
+//!        a cache read when what is new does not fit into both together (the request was
+//!        sent before, and its answer was cut off)
 //! old  = what was there before is billed as: a cache read when the response read
 //!        anything from its cache, else as `new`
 //!
@@ -160,17 +162,19 @@ fn priced(
     let net = if row.only_gives_back {
         Exact(0) - input - cost(price.output, call.unwrap_or(usage.output))?
     } else {
-        let new = price_of_new(usage, price);
+        let new = price_of_new(usage, row.first_after + row.given_back_new, price);
         let old = if Tokens(0) < usage.cache_read { price.cache_read } else { new };
         change(new, saved.first - saved.new_costs)? + change(old, saved.replayed - saved.old_costs)?
     };
     Some(Money::Known { net: net.rounded(), spent: spent.rounded() })
 }
 
-/// What a token costs that is new in a request of this usage.
-fn price_of_new(usage: &Usage, price: &Price) -> Option<Rate> {
+/// What a token costs that is new in a request of this usage; `sent` tokens of what is new were sent.
+fn price_of_new(usage: &Usage, sent: Tokens, price: &Price) -> Option<Rate> {
     let written = usage.cache_write_5m + usage.cache_write_1h;
-    if written == Tokens(0) || written < usage.uncached {
+    if written + usage.uncached < sent && Tokens(0) < usage.cache_read {
+        price.cache_read
+    } else if written == Tokens(0) || written < usage.uncached {
         price.uncached
     } else if Tokens(0) < usage.cache_write_5m {
         // With both, the hour's breakpoints come first: what is new is behind the last one.
@@ -310,6 +314,12 @@ pub(crate) mod tests {
             let row = RequestRow { first_before: Tokens(1_000), ..row("claude-opus-5-5", usage) };
             assert_eq!(net(&row, None), Some(1_000 * dollars), "{name}");
         }
+        let sent_again = RequestRow {
+            first_before: Tokens(6_000),
+            first_after: Tokens(1_000),
+            ..row("claude-opus-5-5", usage(3, 9_000, 200, 1))
+        };
+        assert_eq!(net(&sent_again, None), Some(5_000 / 5), "sent again: the thousand was in the cache");
     }
 
     #[test]

@@ -4,6 +4,10 @@
 //! the same worths, so no two views can differ. *Invariant:* a retried or failed
 //! request is not counted as a saving; nothing is counted twice.
 
+mod machine;
+
+pub use machine::SCHEMA;
+
 use super::money::{self, Money, Standing};
 use super::price::Prices;
 use crate::receipt::Usage;
@@ -13,11 +17,7 @@ use crate::text::{self, counted};
 use crate::units::{Chain, MicroUsd, Millis, SessionId, Tokens};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// The version of the JSON that [`Report::json`] gives; counts up when a key changes its meaning or goes.
-pub const SCHEMA: u32 = 1;
 
 /// What the requests are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,8 @@ pub struct Sums {
     pub first: i64,
     /// Tokens taken out of blocks that were sent before, in o200k.
     pub replayed: i64,
-    /// Tokens saved, net of our own tool, of originals given back and of requests that only fetched one.
-    pub net: i64,
+    /// Tokens that our own tool, originals given back and requests that only fetched one took.
+    pub costs: i64,
     /// Money saved, net, over the requests whose money is known.
     pub saved: MicroUsd,
     /// What those requests cost as they were sent.
@@ -126,14 +126,14 @@ impl Sums {
         money::signed(self.usage.input())
     }
 
-    /// Tokens taken out before sending.
-    pub fn taken(&self) -> i64 {
-        self.first + self.replayed
+    /// Tokens saved, net; negative when we cost more than we saved.
+    pub fn net(&self) -> i64 {
+        self.first + self.replayed - self.costs
     }
 
-    /// Tokens that the client wanted to send: what was sent and what was taken out.
+    /// Tokens that the client wanted to send: what would have been sent without us.
     pub fn wanted(&self) -> i64 {
-        self.sent() + self.taken()
+        self.sent() + self.net()
     }
 
     /// Net money saved; `None` when it is known of no request.
@@ -143,13 +143,12 @@ impl Sums {
 
     fn add(&mut self, row: &RequestRow, call: Option<Tokens>, prices: &Prices) {
         let worth = money::worth(row, call, prices);
-        let net = worth.first + worth.replayed - worth.costs;
         self.requests += 1;
         match money::standing(row) {
             Standing::Failed => self.failed += 1,
             Standing::Unmetered => {
                 self.unmetered += 1;
-                self.unmetered_net += net;
+                self.unmetered_net += worth.first + worth.replayed - worth.costs;
             }
             Standing::Metered(usage) => {
                 self.usage.uncached += usage.uncached;
@@ -157,9 +156,9 @@ impl Sums {
                 self.usage.cache_write_5m += usage.cache_write_5m;
                 self.usage.cache_write_1h += usage.cache_write_1h;
                 self.usage.output += usage.output;
-                self.first += money::signed(row.first_before) - money::signed(row.first_after);
-                self.replayed += money::signed(row.replayed_before) - money::signed(row.replayed_after);
-                self.net += net;
+                self.first += worth.first;
+                self.replayed += worth.replayed;
+                self.costs += worth.costs;
             }
         }
         match worth.money {
@@ -215,14 +214,29 @@ impl Report {
             faults: store.faults(filter)?,
             breakers: breakers.collect(),
             retrievals: store.retrievals(filter)?.len() as u64,
-            prices: prices.stamp().map(|(source, as_of)| (source.to_string(), as_of.to_string())),
+            prices: stamp(prices),
         })
     }
 
-    /// Why nothing was saved; `None` when something was, or when there was no request at all.
+    /// The report over no requests.
+    pub fn nothing(by: By, prices: &Prices) -> Report {
+        Report {
+            by,
+            groups: Vec::new(),
+            total: Sums::default(),
+            kinds: Vec::new(),
+            refusals: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            breakers: Vec::new(),
+            retrievals: 0,
+            prices: stamp(prices),
+        }
+    }
+
+    /// Why nothing was taken out; `None` when something was, or when there was no request at all.
     pub fn why_nothing(&self) -> Option<String> {
         let total = &self.total;
-        if total.requests == 0 || total.taken() != 0 || total.unmetered_net != 0 {
+        if total.requests == 0 || total.first + total.replayed != 0 || total.unmetered_net != 0 {
             return None;
         }
         if total.failed == total.requests {
@@ -249,40 +263,6 @@ impl Report {
             .collect();
         Some(reasons.join("; "))
     }
-
-    /// The whole report as JSON; `docs/stats-json.md` says what each key means.
-    pub fn json(&self) -> Value {
-        let counts = |counts: &BTreeMap<Refusal, u64>| -> Value {
-            counts
-                .iter()
-                .map(
-                    |(name, count)| json!({ "name": name.name(), "meaning": name.meaning(), "count": count }),
-                )
-                .collect()
-        };
-        json!({
-            "schema": SCHEMA,
-            "by": self.by.name(),
-            "total": self.total.json(),
-            "groups": self.groups.iter().map(|group| group.json(self.by)).collect::<Value>(),
-            "compressors": self.kinds.iter().map(|row| json!({
-                "kind": row.kind,
-                "compressor": row.compressor,
-                "blocks": row.blocks,
-                "tokens_before": row.tokens_before.0,
-                "tokens_after": row.tokens_after.0,
-                "retrievals": row.retrievals,
-            })).collect::<Value>(),
-            "retrievals": self.retrievals,
-            "refusals": counts(&self.refusals),
-            "faults": counts(&self.faults),
-            "breakers": self.breakers.iter().map(|(session, at, why)| json!({
-                "session": session.0, "at_ms": at.0, "why": why,
-            })).collect::<Value>(),
-            "why_nothing_saved": self.why_nothing(),
-            "prices": self.prices.as_ref().map(|(source, as_of)| json!({ "source": source, "as_of": as_of })),
-        })
-    }
 }
 
 impl Group {
@@ -291,53 +271,10 @@ impl Group {
         let main = self.models.iter().max_by_key(|(_, tokens)| **tokens).map_or("", |(model, _)| model);
         (main, self.models.len().saturating_sub(1))
     }
-
-    fn json(&self, by: By) -> Value {
-        let mut value = json!({
-            "name": self.name,
-            "by": by.name(),
-            "agents": self.agents,
-            "projects": self.projects,
-            "models": self.models.keys().collect::<Vec<_>>(),
-            "first_ms": self.first.0,
-            "last_ms": self.last.0,
-        });
-        if let (Some(group), Value::Object(sums)) = (value.as_object_mut(), self.sums.json()) {
-            group.extend(sums);
-        }
-        value
-    }
 }
 
-impl Sums {
-    fn json(&self) -> Value {
-        let read = self.usage.cache_read.0;
-        let input = self.usage.input().0;
-        json!({
-            "requests": { "all": self.requests, "failed": self.failed, "unmetered": self.unmetered },
-            "tokens": {
-                "wanted": self.wanted(),
-                "sent": self.sent(),
-                "out": self.usage.output.0,
-                "taken_out_first_sight": self.first,
-                "taken_out_replayed": self.replayed,
-                "net_saved": self.net,
-                "net_saved_unmetered": self.unmetered_net,
-                "uncached": self.usage.uncached.0,
-                "cache_read": read,
-                "cache_write_5m": self.usage.cache_write_5m.0,
-                "cache_write_1h": self.usage.cache_write_1h.0,
-            },
-            "cache_hit_per_mille": (0 < input).then(|| u128::from(read) * 1_000 / u128::from(input)).map(|hits| hits as u64),
-            "money": {
-                "net_saved_microusd": self.money().map(|MicroUsd(net)| net),
-                "spent_microusd": self.money().map(|_| self.spent.0),
-                "priced_requests": self.priced,
-                "unpriced_requests": self.unpriced,
-                "subscription_requests": self.subscription,
-            },
-        })
-    }
+fn stamp(prices: &Prices) -> Option<(String, String)> {
+    prices.stamp().map(|(source, as_of)| (source.to_string(), as_of.to_string()))
 }
 
 /// One pass: the groups in the order of their last request, and their sum.
@@ -389,41 +326,40 @@ pub fn run_line(store: &Store, run: &str, prices: &Prices) -> Option<String> {
     if report.total.requests == 0 {
         return None;
     }
-    let said = match report.why_nothing() {
-        Some(why) => format!("nothing was saved: {why}"),
-        None => savings_said(&report.total),
+    let saved = if report.total.net() == 0 && report.total.unmetered_net == 0 {
+        "saved nothing".to_owned()
+    } else {
+        format!("saved {}", savings_said(&report.total))
     };
-    Some(format!("{said}; more: headroom stats"))
+    let why = report.why_nothing().map(|why| format!(" ({why})")).unwrap_or_default();
+    Some(format!("{saved}{why}; more: headroom stats"))
 }
 
-/// `84.2k tokens saved (27 %), $0.18 net`: what was saved, as one clause.
+/// `84.2k tokens (27 %), $0.18 net at list prices`: what was saved, as one clause. A loss has a minus sign.
 pub fn savings_said(sums: &Sums) -> String {
-    let net = sums.net + sums.unmetered_net;
-    let share = match text::share(sums.net, sums.wanted()) {
-        Some(share) => format!(" ({share})"),
-        None => String::new(),
+    let tokens = format!("{} tokens", text::short(sums.net() + sums.unmetered_net));
+    let money = money_said(sums);
+    let tokens = match text::share(sums.net(), sums.wanted()) {
+        Some(share) if money.is_none() => format!("{tokens} ({share} of the context)"),
+        Some(share) => format!("{tokens} ({share})"),
+        None => tokens,
     };
-    let tokens = if net < 0 {
-        format!("{} tokens more than without headroom{share}", text::short(-net))
-    } else {
-        format!("{} tokens saved{share}", text::short(net))
-    };
-    match money_said(sums) {
+    match money {
         Some(money) => format!("{tokens}, {money}"),
         None => tokens,
     }
 }
 
-/// `$0.18 net`, with what is not known beside it; `None` where a subscription covers everything.
+/// `$0.18 net at list prices`, with what is not known beside it; `None` where a subscription covers everything.
 pub fn money_said(sums: &Sums) -> Option<String> {
-    let unpriced = || counted(usize::try_from(sums.unpriced).unwrap_or(usize::MAX), "request");
     match sums.money() {
-        None if 0 < sums.unpriced => Some("money unknown (no price for the model)".to_owned()),
+        None if 0 < sums.unpriced => Some("money unknown".to_owned()),
         None => None,
         Some(net) if 0 < sums.unpriced => {
-            Some(format!("{} net and {} without a known price", text::dollars(net), unpriced()))
+            let unpriced = counted(usize::try_from(sums.unpriced).unwrap_or(usize::MAX), "request");
+            Some(format!("{} net at list prices ({unpriced} without a known price)", text::dollars(net)))
         }
-        Some(net) => Some(format!("{} net", text::dollars(net))),
+        Some(net) => Some(format!("{} net at list prices", text::dollars(net))),
     }
 }
 

@@ -333,7 +333,8 @@ impl Store {
         })
     }
 
-    /// The new tool results of those requests, summed by kind and compressor; the most tokens first.
+    /// The new tool results of those of the requests that were answered, summed by kind and compressor; the most
+    /// tokens first. A request that failed is sent again: its results would count twice.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -342,7 +343,8 @@ impl Store {
         let which = lets_through(filter, &mut bounds);
         // An original that several blocks share counts once for its kind.
         let sql = format!(
-            "WITH chosen AS (SELECT b.* FROM blocks b JOIN requests r ON r.number = b.request WHERE {which}),
+            "WITH chosen AS (SELECT b.* FROM blocks b JOIN requests r ON r.number = b.request WHERE ({which})
+                    AND r.status BETWEEN 200 AND 299 AND (r.complete OR r.uncached IS NOT NULL)),
                 given AS (SELECT c.kind, c.compressor, sum(c.times) AS times FROM (
                     SELECT DISTINCT kind, compressor, key, (SELECT count(*) FROM retrievals g WHERE g.key = chosen.key)
                         AS times FROM chosen WHERE key IS NOT NULL) c GROUP BY 1, 2)

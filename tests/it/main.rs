@@ -5,8 +5,10 @@
 
 mod world;
 
+mod bench;
 mod demo;
 mod install;
+mod ledger;
 mod provider;
 mod proxy_answers;
 mod proxy_fake;

@@ -84,7 +84,7 @@ fn plus(one: Sums, other: &Sums) -> Sums {
         },
         first: one.first + other.first,
         replayed: one.replayed + other.replayed,
-        net: one.net + other.net,
+        costs: one.costs + other.costs,
         saved: one.saved + other.saved,
         spent: one.spent + other.spent,
         priced: one.priced + other.priced,
@@ -115,8 +115,8 @@ proptest! {
         prop_assert_eq!(total.requests, rows.len() as u64);
         prop_assert_eq!(total.sent(), sent as i64);
         prop_assert_eq!(total.priced + total.unpriced + total.subscription + total.failed, total.requests);
-        prop_assert_eq!(total.wanted() - total.sent(), total.taken());
-        prop_assert!(total.net <= total.taken(), "net of what we cost");
+        prop_assert_eq!(total.wanted() - total.sent(), total.net());
+        prop_assert!(total.net() <= total.first + total.replayed, "net of what we cost");
     }
 
     /// An unknown price is never shown as a number, in no view.
@@ -198,21 +198,18 @@ fn savings_are_said_in_one_clause() {
     };
     let lost = || RequestRow { given_back_new: Tokens(4_000), ..row(opus, usage(0, 9_000, 5_000, 9)) };
     let cases = [
-        ("8.00k tokens saved (40 %), $0.0400 net", vec![saved()]),
-        ("4.00k tokens more than without headroom (-29 %), -$0.0200 net", vec![lost()]),
-        ("8.00k tokens saved (40 %)", vec![RequestRow { billing: Billing::Subscription, ..saved() }]),
+        ("8.00k tokens (40 %), $0.0400 net at list prices", vec![saved()]),
+        ("-4.00k tokens (-40 %), -$0.0200 net at list prices", vec![lost()]),
         (
-            "8.00k tokens saved (40 %), money unknown (no price for the model)",
-            vec![RequestRow { model: "x".into(), ..saved() }],
+            "8.00k tokens (40 % of the context)",
+            vec![RequestRow { billing: Billing::Subscription, ..saved() }],
         ),
+        ("8.00k tokens (40 %), money unknown", vec![RequestRow { model: "x".into(), ..saved() }]),
         (
-            "16.0k tokens saved (40 %), $0.0400 net and 1 request without a known price",
+            "16.0k tokens (40 %), $0.0400 net at list prices (1 request without a known price)",
             vec![saved(), RequestRow { model: "x".into(), ..saved() }],
         ),
-        (
-            "8.00k tokens saved, money unknown (no price for the model)",
-            vec![RequestRow { usage: None, ..saved() }],
-        ),
+        ("8.00k tokens, money unknown", vec![RequestRow { usage: None, ..saved() }]),
     ];
     for (want, rows) in cases {
         assert_eq!(savings_said(&report(&rows).total), want);
@@ -244,4 +241,20 @@ fn the_json_has_a_shape_that_programs_can_rely_on() {
         ..report(&rows)
     };
     insta::assert_json_snapshot!(full.json());
+}
+
+#[test]
+fn the_csv_has_a_line_for_each_group_and_quotes_what_must_be() {
+    let odd = RequestRow { project: "/a, \"b\"".into(), model: "x".into(), ..row("x", usage(1, 2, 3, 4)) };
+    let other = RequestRow {
+        session: SessionId("t".into()),
+        at: Millis(9),
+        ..row("claude-opus-5-5", usage(100, 0, 0, 7))
+    };
+    let csv = report(&[odd, other]).csv();
+    insta::assert_snapshot!(csv.replace("\r\n", "\n"), @r#"
+    by,name,agents,projects,models,first_ms,last_ms,requests,failed,unmetered,wanted,sent,out,taken_out_first_sight,taken_out_replayed,costs,net_saved,net_saved_unmetered,uncached,cache_read,cache_write_5m,cache_write_1h,cache_hit_per_mille,net_saved_microusd,spent_microusd,priced_requests,unpriced_requests,subscription_requests
+    session,s,claude,"/a, ""b""",x,0,0,1,0,0,6,6,4,0,0,0,0,0,1,2,3,0,333,,,0,1,0
+    session,t,claude,/p,claude-opus-5-5,9,9,1,0,0,100,100,7,0,0,0,0,0,100,0,0,0,0,0,540,1,0,0
+    "#);
 }

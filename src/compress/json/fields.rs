@@ -1,0 +1,236 @@
+//! Which keys the rows of a table have, and in which order: objects inside
+//! objects become keys of keys (`a.b`).
+//!
+//! One walk learns the keys, a second gathers the cells. *Invariant:* a row is
+//! gathered only if its keys stand in the one order that all rows share and
+//! none stands twice; any other row is *odd* and stays as it is.
+
+use super::tape::{At, Inside, Tape};
+use std::borrow::Cow;
+
+/// Objects inside a row are opened this deep; deeper ones are cells.
+const OPENED: usize = 8;
+
+/// An object with more different keys than this is a map, not a record: it is a cell.
+const WIDEST: usize = 120;
+
+/// No table has more keys than this, all depths taken together.
+const MOST: usize = 600;
+
+/// The keys of one object, over all rows.
+#[derive(Debug, Default)]
+struct Field<'a> {
+    name: Cow<'a, str>,
+    children: Vec<usize>,
+    /// Rows in which the key is there.
+    seen: usize,
+    /// Rows in which its value is an object with something inside.
+    objects: usize,
+    /// Too many keys to be a record.
+    map: bool,
+}
+
+/// What the rows of a table have in common.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    all: Vec<Field<'a>>,
+    /// Whether a field is opened, and the leaf of its own value.
+    opened: Vec<bool>,
+    leaf: Vec<Option<usize>>,
+}
+
+/// A column before anybody looked at its cells: the keys that lead to it.
+pub type Path<'a> = Vec<Cow<'a, str>>;
+
+/// The rows, as cells.
+#[derive(Debug)]
+pub struct Grid<'a> {
+    /// The columns, in the order in which a row has them.
+    pub paths: Vec<Path<'a>>,
+    /// The cells, column after column.
+    cells: Vec<u32>,
+    rows: usize,
+    /// Rows that stay as they are.
+    pub odd: Vec<bool>,
+}
+
+const ABSENT: u32 = u32::MAX;
+
+impl Grid<'_> {
+    /// How many rows there are, odd ones too.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The cell of a column in a row; `None` when the key is not there or the row is odd.
+    pub fn cell(&self, column: usize, row: usize) -> Option<At> {
+        let at = self.cells[column * self.rows + row];
+        (at != ABSENT).then_some(At(at))
+    }
+
+    /// The cells of one column, row by row.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = Option<At>> + '_ {
+        self.cells[column * self.rows..(column + 1) * self.rows]
+            .iter()
+            .map(|at| (*at != ABSENT).then_some(At(*at)))
+    }
+}
+
+/// Lays out `rows` as cells; `None` when they are no rows of one table.
+pub fn grid<'a>(tape: &Tape<'a>, rows: &[At]) -> Option<Grid<'a>> {
+    let mut fields =
+        Fields { all: vec![Field { seen: rows.len(), ..Field::default() }], opened: vec![], leaf: vec![] };
+    let mut odd = vec![false; rows.len()];
+    for (row, odd) in rows.iter().zip(&mut odd) {
+        *odd = !tape.is_record(*row) || !fields.learn(tape, *row);
+        if fields.all[0].map {
+            return None;
+        }
+    }
+    let objects = odd.iter().filter(|odd| !**odd).count();
+    if objects * 5 < rows.len() * 4 {
+        return None;
+    }
+    fields.all[0].objects = objects;
+    let paths = fields.choose_columns();
+    if paths.is_empty() || MOST < paths.len() {
+        return None;
+    }
+    let mut cells = vec![ABSENT; paths.len().checked_mul(rows.len())?];
+    for (index, (row, odd)) in rows.iter().zip(&odd).enumerate() {
+        if !odd {
+            fields.gather(tape, *row, |column, at| cells[column * rows.len() + index] = at.0);
+        }
+    }
+    Some(Grid { paths, cells, rows: rows.len(), odd })
+}
+
+impl Tape<'_> {
+    /// True for an object with something inside.
+    pub fn is_record(&self, at: At) -> bool {
+        self.sort(at) == super::tape::Sort::Object && !self.is_empty(at)
+    }
+}
+
+/// Where the walk is inside one object.
+struct Level<'t, 'a> {
+    field: usize,
+    position: usize,
+    inside: Inside<'t, 'a>,
+}
+
+impl<'a> Fields<'a> {
+    /// Adds the keys of one row; false when they don't stand in the order of the rows before.
+    fn learn(&mut self, tape: &Tape<'a>, row: At) -> bool {
+        let mut levels = vec![Level { field: 0, position: 0, inside: tape.inside(row) }];
+        while let Some(level) = levels.last_mut() {
+            let next = if self.all[level.field].map { None } else { level.inside.next() };
+            let Some(key) = next else {
+                levels.pop();
+                continue;
+            };
+            let Some(value) = level.inside.next() else { return false };
+            let Some(child) = self.child(tape, key, level.field, &mut level.position) else { return false };
+            let depth = levels.len();
+            let field = &mut self.all[child];
+            field.seen += 1;
+            if tape.is_record(value) {
+                field.objects += 1;
+                if !field.map && depth < OPENED {
+                    levels.push(Level { field: child, position: 0, inside: tape.inside(value) });
+                }
+            }
+        }
+        true
+    }
+
+    /// The field of `key` inside `parent`, at or after `position`; made when it is new.
+    fn child(&mut self, tape: &Tape<'a>, key: At, parent: usize, position: &mut usize) -> Option<usize> {
+        if let Some(found) = self.find(tape, key, parent, *position) {
+            *position = found + 1;
+            return Some(self.all[parent].children[found]);
+        }
+        let name = tape.said(key);
+        if self.all[parent].children[..*position].iter().any(|child| self.all[*child].name == name) {
+            return None;
+        }
+        let child = self.all.len();
+        self.all.push(Field { name, ..Field::default() });
+        self.all[parent].children.insert(*position, child);
+        *position += 1;
+        if WIDEST < self.all[parent].children.len() || MOST < self.all.len() {
+            self.all[parent].map = true;
+        }
+        Some(child)
+    }
+
+    /// Where `key` stands among the children of `parent`, at or after `position`.
+    fn find(&self, tape: &Tape<'a>, key: At, parent: usize, position: usize) -> Option<usize> {
+        let children = &self.all[parent].children;
+        let plain = tape.spelled(key);
+        let escaped = tape.sort(key) == super::tape::Sort::Escaped;
+        let is_key = |child: &usize| match &self.all[*child].name {
+            name if escaped => *name == tape.said(key),
+            name => name == plain,
+        };
+        children[position..].iter().position(is_key).map(|ahead| position + ahead)
+    }
+
+    /// Decides which fields are opened, and gives every other one a column; the columns in order.
+    fn choose_columns(&mut self) -> Vec<Path<'a>> {
+        self.opened = (0..self.all.len()).map(|field| field == 0 || self.is_opened(field)).collect();
+        self.leaf = vec![None; self.all.len()];
+        let mut paths: Vec<Path<'a>> = Vec::new();
+        let mut levels = vec![(0, 0)];
+        let mut path: Path<'a> = Vec::new();
+        while let Some((field, position)) = levels.last_mut() {
+            let Some(&child) = self.all[*field].children.get(*position) else {
+                levels.pop();
+                path.pop();
+                continue;
+            };
+            *position += 1;
+            path.push(self.all[child].name.clone());
+            if !self.opened[child] || self.all[child].objects < self.all[child].seen {
+                self.leaf[child] = Some(paths.len());
+                paths.push(path.clone());
+            }
+            if self.opened[child] {
+                levels.push((child, 0));
+            } else {
+                path.pop();
+            }
+        }
+        paths
+    }
+
+    /// True for a field that is mostly an object, with mostly the same keys.
+    fn is_opened(&self, field: usize) -> bool {
+        let field = &self.all[field];
+        let filled: usize = field.children.iter().map(|child| self.all[*child].seen).sum();
+        !field.map
+            && !field.children.is_empty()
+            && field.seen <= field.objects * 2
+            && field.objects * field.children.len() * 3 <= filled * 5
+    }
+
+    /// Hands out the cells of one row.
+    fn gather(&self, tape: &Tape<'a>, row: At, mut cell: impl FnMut(usize, At)) {
+        let mut levels = vec![Level { field: 0, position: 0, inside: tape.inside(row) }];
+        while let Some(level) = levels.last_mut() {
+            let Some(key) = level.inside.next() else {
+                levels.pop();
+                continue;
+            };
+            let Some(value) = level.inside.next() else { return };
+            let Some(found) = self.find(tape, key, level.field, level.position) else { return };
+            level.position = found + 1;
+            let child = self.all[level.field].children[found];
+            if self.opened[child] && tape.is_record(value) {
+                levels.push(Level { field: child, position: 0, inside: tape.inside(value) });
+            } else if let Some(column) = self.leaf[child] {
+                cell(column, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! What holds for every JSON: generated values, spelled oddly on purpose.
+
+use super::cut::Cuts;
+use super::tape::Tape;
+use super::*;
+use crate::compress::{Effort, Loss};
+use crate::units::Work;
+use proptest::prelude::*;
+
+/// JSON as it is generated: numbers and strings as they are spelled, keys as often as they come.
+#[derive(Clone, Debug)]
+enum Json {
+    Spelled(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Spells the value, with white space that `seed` chooses.
+    fn spell(&self, seed: u64, to: &mut String) {
+        let space = |to: &mut String, salt: u64| {
+            to.push_str(["", " ", "\n  ", "\t"][((seed >> (salt % 29)) & 3) as usize])
+        };
+        match self {
+            Json::Spelled(spelled) => to.push_str(spelled),
+            Json::Array(items) => {
+                to.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    to.push_str(if index == 0 { "" } else { "," });
+                    space(to, index as u64);
+                    item.spell(seed, to);
+                }
+                space(to, 7);
+                to.push(']');
+            }
+            Json::Object(members) => {
+                to.push('{');
+                for (index, (key, value)) in members.iter().enumerate() {
+                    to.push_str(if index == 0 { "" } else { "," });
+                    space(to, 3 + index as u64);
+                    to.push_str(key);
+                    space(to, 5);
+                    to.push(':');
+                    space(to, 11);
+                    value.spell(seed, to);
+                }
+                to.push('}');
+            }
+        }
+    }
+}
+
+fn string() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-z]{1,8}",
+        1 => any::<String>(),
+        2 => prop::sample::select(vec![
+            "", " ", "-", "null", "true", "1", "-0", "1e5", "007", "a\tb", "a\nb", "a|b", "\"q\"", "{x}", "[x]", "<b>", "a,b",
+            " lead", "trail ", "\u{85}", "\u{2028}", "é", "中文", "😀", "in every row: 1:a=b", "</table>", "</map>",
+            "[headroom: 3 rows left out; kept, same key]", "https://example.org/a/b/c", "https://example.org/a/b/d",
+            "\u{0}", "\u{7f}", "\\", "a.b", "x*", "=y", "{\"a\":1}",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+/// A string as it may be spelled: plainly, or with escapes that need not be.
+fn spelled_string() -> impl Strategy<Value = String> {
+    (string(), 0..4u8).prop_map(|(said, how)| match how {
+        0 => format!("\"{}\"", said.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<String>()),
+        1 => serde_json::to_string(&said).unwrap().replace('/', "\\/"),
+        _ => serde_json::to_string(&said).unwrap(),
+    })
+}
+
+fn scalar() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        spelled_string().prop_map(Json::Spelled),
+        prop::sample::select(vec![
+            "0",
+            "-0",
+            "1",
+            "2",
+            "3",
+            "1.0",
+            "1.10",
+            "1E5",
+            "1e+400",
+            "-1.5e-7",
+            "12345678901234567890123",
+            "0.1",
+            "true",
+            "false",
+            "null",
+            "[]",
+            "{}",
+        ])
+        .prop_map(|spelled| Json::Spelled(spelled.to_owned())),
+    ]
+}
+
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => "[a-d]".prop_map(|key| format!("\"{key}\"")),
+        1 => prop::sample::select(vec!["\"\\u0061\"", "\"a.b\"", "\"\"", "\"x y\"", "\"(key)\"", "\"é\"", "\"-\"", "\"url\"", "\"in every row\""])
+            .prop_map(str::to_owned),
+    ]
+}
+
+fn any_json() -> impl Strategy<Value = Json> {
+    scalar().prop_recursive(5, 60, 6, |inside| {
+        prop_oneof![
+            prop::collection::vec(inside.clone(), 0..6).prop_map(Json::Array),
+            prop::collection::vec((key(), inside), 0..6).prop_map(Json::Object),
+        ]
+    })
+}
+
+/// Rows that mostly have the same keys, in the same order.
+fn rows() -> impl Strategy<Value = Vec<Json>> {
+    let column = prop_oneof![
+        3 => (scalar(), Just(1)).prop_map(|(value, kinds)| (vec![value], kinds)),
+        5 => (prop::collection::vec(scalar(), 1..20), Just(20)),
+        1 => (prop::collection::vec(any_json(), 1..4), Just(4)),
+        2 => (prop::collection::vec((scalar(), scalar()), 1..9), Just(9)).prop_map(|(pairs, kinds)| {
+            let record = |(x, y)| Json::Object(vec![("\"x\"".into(), x), ("\"y\"".into(), y)]);
+            (pairs.into_iter().map(record).collect(), kinds)
+        }),
+        1 => prop::collection::vec(prop::collection::vec((scalar(), scalar()), 0..4), 1..9).prop_map(|lists| {
+            let record = |(x, y)| Json::Object(vec![("\"x\"".into(), x), ("\"y\"".into(), y)]);
+            (lists.into_iter().map(|list| Json::Array(list.into_iter().map(record).collect())).collect(), 9)
+        }),
+    ];
+    let columns = prop::collection::vec((key(), column, 0..12u32), 1..6);
+    (columns, 3..40usize, any::<u64>(), prop::option::weighted(0.2, any_json())).prop_map(
+        |(columns, rows, seed, odd)| {
+            let mut chance = seed;
+            let mut draw = |below: usize| {
+                chance =
+                    chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (chance >> 33) as usize % below
+            };
+            let mut all: Vec<Json> = (0..rows)
+                .map(|_| {
+                    let mut members = Vec::new();
+                    for (key, (values, _), absent) in &columns {
+                        if *absent < 4 || draw(*absent as usize) == 0 {
+                            members.push((key.clone(), values[draw(values.len())].clone()));
+                        }
+                    }
+                    Json::Object(members)
+                })
+                .collect();
+            if let Some(odd) = odd {
+                let at = draw(all.len());
+                all[at] = odd;
+            }
+            all
+        },
+    )
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let wrap = |rows: Vec<Json>, form: u8| match form {
+        0 | 1 => Json::Array(rows),
+        2 => Json::Object(vec![
+            ("\"total\"".into(), Json::Spelled("3".into())),
+            ("\"items\"".into(), Json::Array(rows)),
+            ("\"next\"".into(), Json::Spelled("null".into())),
+        ]),
+        3 => {
+            Json::Object(rows.into_iter().enumerate().map(|(at, row)| (format!("\"k{at}\""), row)).collect())
+        }
+        4 => Json::Array(rows.chunks(3).map(|chunk| Json::Array(chunk.to_vec())).collect()),
+        _ => Json::Array(vec![Json::Spelled("\"<table 3 rows>\"".into()), Json::Array(rows)]),
+    };
+    let lines = |rows: Vec<Json>, seed: u64| {
+        let line = |row: &Json| {
+            let mut line = String::new();
+            row.spell(seed, &mut line);
+            line
+        };
+        rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    };
+    let spelled = |json: Json, seed: u64| {
+        let mut text = String::new();
+        json.spell(seed, &mut text);
+        text
+    };
+    prop_oneof![
+        1 => (any_json(), any::<u64>()).prop_map(move |(json, seed)| spelled(json, seed)),
+        6 => (rows(), 0..6u8, any::<u64>()).prop_map(move |(rows, form, seed)| spelled(wrap(rows, form), seed)),
+        1 => (rows(), any::<u64>()).prop_map(move |(rows, seed)| lines(rows, seed)),
+    ]
+}
+
+/// What decodes to `text`, letter for letter in every literal.
+fn plain_of(text: &str) -> String {
+    let mut plain = String::new();
+    plain::whole(&Tape::read(text).unwrap(), &Cuts::none(), &mut plain);
+    plain
+}
+
+fn lossless_only() -> Allowance<'static> {
+    Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// White space goes, escapes that need not be go, nothing else.
+    #[test]
+    fn without_white_space_it_is_the_same_json(text in text()) {
+        let tape = Tape::read(&text).unwrap();
+        let plain = plain_of(&text);
+        prop_assert!(plain.len() <= text.len());
+        prop_assert_eq!(plain_of(&plain), plain.as_str());
+        if let [_] = tape.roots() {
+            let (before, after): (serde_json::Value, serde_json::Value) =
+                match (serde_json::from_str(&text), serde_json::from_str(&plain)) {
+                    (Ok(before), Ok(after)) => (before, after),
+                    // serde_json reads no number as big as 1e+400.
+                    _ => return Ok(()),
+                };
+            prop_assert_eq!(before, after);
+        }
+    }
+
+    /// Every table decodes to exactly what it stands for.
+    #[test]
+    fn a_table_decodes_to_the_same_json(text in text()) {
+        let tape = Tape::read(&text).unwrap();
+        if let Some(page) = page::write(&tape, &Cuts::none()) {
+            let decoded = decode::decode(&page.text);
+            prop_assert_eq!(decoded, Some(plain_of(&text)), "{}", page.text);
+        }
+    }
+
+    /// Nothing is returned that is not smaller, and nothing fails its own check.
+    #[test]
+    fn what_comes_out_is_shorter_and_always_the_same(text in text()) {
+        let made = compress(&text, &Hint::default(), &lossless_only());
+        let again = compress(&text, &Hint::default(), &lossless_only());
+        match (&made, &again) {
+            (Ok(made), Ok(again)) => {
+                prop_assert!(made.text.len() < text.len());
+                prop_assert!(!made.left_out);
+                prop_assert_eq!(&made.text, &again.text);
+            }
+            (Err(made), Err(again)) => {
+                prop_assert_eq!(made, again);
+                prop_assert_eq!(*made, Refusal::NoGain);
+            }
+            _ => prop_assert!(false, "not the same twice"),
+        }
+    }
+
+    /// A damaged table never decodes to what was meant, and never panics.
+    #[test]
+    fn a_damaged_table_is_found_out(text in text(), at in any::<prop::sample::Index>(), with in "[a-z0-9\t\n{\"\\[]") {
+        let tape = Tape::read(&text).unwrap();
+        if let Some(page) = page::write(&tape, &Cuts::none()) {
+            let legend = page.text.find('\n').unwrap() + 1;
+            let places: Vec<usize> = page.text.char_indices().map(|(at, _)| at).filter(|at| legend <= *at).collect();
+            let place = places[at.index(places.len())];
+            let mut damaged = page.text.clone();
+            damaged.insert_str(place, &with);
+            let decoded = decode::decode(&damaged);
+            let is_white_or_count = page.text[legend..].contains('<') || with.trim().is_empty();
+            prop_assert!(is_white_or_count || decoded.as_deref() != Some(plain_of(&text).as_str()), "{}", damaged);
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_refused_or_shortened_and_never_panics(text in r#"[\[\]{}",:0-9a-c\\ \n\t-]{0,60}"#) {
+        let _ = compress(&text, &Hint::default(), &lossless_only());
+        let _ = decode::decode(&format!("[headroom: JSON array as a table]\n{text}"));
+    }
+}

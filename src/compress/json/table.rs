@@ -1,0 +1,363 @@
+//! Rows with the same keys, as a table.
+//!
+//! ```text
+//! in every row: 2:origin=JFK⇥6:status=available
+//! flight⇥prices.economy⇥note
+//! HAT069⇥121⇥-
+//! ```
+//! What all rows share stands once, with its place among the keys; what nearly
+//! all share stands once too, and a row that differs ends with a JSON object
+//! that says so. *Invariant:* [`super::decode`] gives back every key at its place.
+
+use super::cell::{self, ABSENT, Holds};
+use super::cut::{Cut, Cuts};
+use super::derive::{self, Part};
+use super::fields::{self, Grid};
+use super::name;
+use super::plain::{self, Sink};
+use super::shape::Shape;
+use super::tape::{At, Sort, Tape};
+
+/// Begins the line of what every row has.
+pub const ALWAYS: &str = "in every row: ";
+/// Begins the line of what a row has unless it ends with something else.
+pub const USUALLY: &str = "in every row, unless it ends with another: ";
+/// Begins the line of keys that only some rows have, at their end.
+pub const SELDOM: &str = "only in rows that end with it: ";
+/// Heads the column of the key of a map's row.
+pub const KEY: &str = "(key)";
+/// Heads the column of the number of the inner array that a row is in.
+pub const GROUP: &str = "(array)";
+
+/// Fewer rows than this are no table.
+const FEWEST: usize = 3;
+
+/// What the rows are rows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// An array of objects.
+    List,
+    /// JSON lines.
+    Lines,
+    /// An object of objects.
+    Map,
+    /// An array of arrays of objects.
+    Groups,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Where a gap before this row would begin.
+    pub start: At,
+    /// The key, in a map.
+    pub key: Option<At>,
+    /// The number of the inner array, in groups.
+    pub group: usize,
+    /// The object.
+    pub value: At,
+}
+
+/// How a column stands in the table.
+#[derive(Debug)]
+pub enum Role<'a> {
+    /// One cell a row.
+    Cells {
+        /// Strings only, or anything.
+        holds: Holds,
+        /// What every string of it begins with.
+        prefix: String,
+        /// The shape of its arrays.
+        shape: Shape<'a>,
+    },
+    /// The same in every row.
+    Always(At),
+    /// The same in nearly every row.
+    Usually(At),
+    /// Absent in most rows.
+    Seldom,
+    /// Made of other columns.
+    Derived(Vec<Part>),
+}
+
+/// One column.
+#[derive(Debug)]
+pub struct Column<'a> {
+    /// The keys that lead to it: `a.b`.
+    pub name: String,
+    /// How it stands in the table.
+    pub role: Role<'a>,
+}
+
+/// A table before it is written.
+#[derive(Debug)]
+pub struct Table<'t, 'a> {
+    /// Where the values are.
+    pub tape: &'t Tape<'a>,
+    /// What the rows are rows of.
+    pub form: Form,
+    /// The rows, in order.
+    pub rows: Vec<Row>,
+    /// The columns, in the order of the keys.
+    pub columns: Vec<Column<'a>>,
+    /// The cells.
+    pub grid: Grid<'a>,
+}
+
+impl<'t, 'a> Table<'t, 'a> {
+    /// The table that the array or object at `at` makes, if it makes one.
+    pub fn of(tape: &'t Tape<'a>, at: At) -> Option<Table<'t, 'a>> {
+        let (form, rows) = match tape.sort(at) {
+            Sort::Object => (Form::Map, map_rows(tape, at)?),
+            Sort::Array => match tape.inside(at).next().map(|first| tape.sort(first)) {
+                Some(Sort::Array) => (Form::Groups, group_rows(tape, at)?),
+                _ => (Form::List, list_rows(tape.inside(at))),
+            },
+            _ => return None,
+        };
+        Table::of_rows(tape, form, rows)
+    }
+
+    /// The table that JSON lines make, if they make one.
+    pub fn of_lines(tape: &'t Tape<'a>) -> Option<Table<'t, 'a>> {
+        Table::of_rows(tape, Form::Lines, list_rows(tape.roots().iter().copied()))
+    }
+
+    fn of_rows(tape: &'t Tape<'a>, form: Form, rows: Vec<Row>) -> Option<Table<'t, 'a>> {
+        if rows.len() < FEWEST
+            || rows.iter().filter(|row| tape.is_record(row.value)).count() * 5 < rows.len() * 4
+        {
+            return None;
+        }
+        let values: Vec<At> = rows.iter().map(|row| row.value).collect();
+        let grid = fields::grid(tape, &values)?;
+        let even = grid.odd.iter().filter(|odd| !**odd).count();
+        let filled: usize = (0..grid.paths.len()).map(|column| grid.column(column).flatten().count()).sum();
+        let loose = form == Form::Map && filled * 2 < even * grid.paths.len();
+        if even < FEWEST || loose || filled * 4 < even * grid.paths.len() {
+            return None;
+        }
+        let columns = columns(tape, &grid, even);
+        let cells = columns.iter().filter(|column| matches!(column.role, Role::Cells { .. })).count();
+        let can_be_odd = matches!(form, Form::List | Form::Lines) && 2 <= cells;
+        (even == rows.len() || can_be_odd).then_some(Table { tape, form, rows, columns, grid })
+    }
+
+    /// Writes the lines of the table, each with its line break.
+    pub fn write(&self, cuts: &Cuts, to: &mut impl Sink) {
+        self.write_shared(cuts, to);
+        self.write_header(to);
+        let mut gone_until = At(0);
+        for (index, row) in self.rows.iter().enumerate() {
+            if row.start < gone_until {
+                continue;
+            }
+            match cuts.at(row.start) {
+                Some(Cut::Gap { until, what }) => {
+                    gone_until = *until;
+                    to.gap(what);
+                }
+                _ => self.write_row(index, cuts, to),
+            }
+            to.put("\n");
+        }
+    }
+
+    fn write_shared(&self, cuts: &Cuts, to: &mut impl Sink) {
+        for lead in [ALWAYS, USUALLY, SELDOM] {
+            let mut before = lead;
+            for (index, column) in self.columns.iter().enumerate() {
+                let said = match (&column.role, lead) {
+                    (Role::Always(at), ALWAYS) | (Role::Usually(at), USUALLY) => self.shared(*at, cuts),
+                    (Role::Derived(parts), ALWAYS) => format!("={}", derive::say(parts, &self.columns)),
+                    (Role::Seldom, SELDOM) => String::new(),
+                    _ => continue,
+                };
+                to.put(before);
+                to.put(&format!("{}:{}{said}", index + 1, column.name));
+                before = "\t";
+            }
+            if before != lead {
+                to.put("\n");
+            }
+        }
+    }
+
+    fn shared(&self, at: At, cuts: &Cuts) -> String {
+        let mut said = "=".to_owned();
+        if self.tape.is_string(at) && self.tape.said(at).contains(['{', '}']) {
+            plain::scalar(self.tape, at, cuts, &mut said);
+        } else {
+            cell::write(self.tape, at, Holds::Anything, "", &Shape::Any, cuts, &mut said);
+        }
+        said
+    }
+
+    fn write_header(&self, to: &mut impl Sink) {
+        let mut before = "";
+        match self.form {
+            Form::Map => to.put(KEY),
+            Form::Groups => to.put(GROUP),
+            Form::List | Form::Lines => {}
+        }
+        if matches!(self.form, Form::Map | Form::Groups) {
+            before = "\t";
+        }
+        for column in &self.columns {
+            let Role::Cells { holds, prefix, shape } = &column.role else { continue };
+            to.put(before);
+            to.put(&column.name);
+            let mut said = String::new();
+            shape.say(&mut said);
+            if !prefix.is_empty() {
+                said = format!("={prefix}*");
+            } else if *holds == Holds::Texts {
+                said.push_str(":text");
+            }
+            to.put(&said);
+            before = "\t";
+        }
+        to.put("\n");
+    }
+
+    fn write_row(&self, index: usize, cuts: &Cuts, to: &mut impl Sink) {
+        let row = self.rows[index];
+        if self.grid.odd[index] {
+            return plain::value(self.tape, row.value, cuts, to);
+        }
+        let mut before = "";
+        if let Some(key) = row.key {
+            cell::write(self.tape, key, Holds::Texts, "", &Shape::Any, &Cuts::none(), to);
+            before = "\t";
+        }
+        if self.form == Form::Groups {
+            to.put(&row.group.to_string());
+            before = "\t";
+        }
+        for (number, column) in self.columns.iter().enumerate() {
+            let Role::Cells { holds, prefix, shape } = &column.role else { continue };
+            to.put(before);
+            match self.grid.cell(number, index) {
+                Some(at) => cell::write(self.tape, at, *holds, prefix, shape, cuts, to),
+                None => to.put(ABSENT),
+            }
+            before = "\t";
+        }
+        self.write_row_end(index, cuts, to);
+    }
+
+    fn write_row_end(&self, index: usize, cuts: &Cuts, to: &mut impl Sink) {
+        let mut before = "\t{";
+        for (number, column) in self.columns.iter().enumerate() {
+            let Some(at) = self.grid.cell(number, index) else { continue };
+            let differs = match column.role {
+                Role::Usually(usual) => !self.tape.same(usual, at),
+                Role::Seldom => true,
+                _ => false,
+            };
+            if differs {
+                to.put(before);
+                plain::string(&column.name, to);
+                to.put(":");
+                plain::value(self.tape, at, cuts, to);
+                before = ",";
+            }
+        }
+        if before == "," {
+            to.put("}");
+        }
+    }
+}
+
+fn list_rows(values: impl Iterator<Item = At>) -> Vec<Row> {
+    values.map(|value| Row { start: value, key: None, group: 0, value }).collect()
+}
+
+fn map_rows(tape: &Tape<'_>, at: At) -> Option<Vec<Row>> {
+    let rows: Vec<Row> =
+        tape.members(at).map(|(key, value)| Row { start: key, key: Some(key), group: 0, value }).collect();
+    rows.iter().all(|row| tape.is_record(row.value)).then_some(rows)
+}
+
+fn group_rows(tape: &Tape<'_>, at: At) -> Option<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (group, array) in tape.inside(at).enumerate() {
+        if tape.sort(array) != Sort::Array || tape.is_empty(array) {
+            return None;
+        }
+        for (index, value) in tape.inside(array).enumerate() {
+            let start = if index == 0 { array } else { value };
+            rows.push(Row { start, key: None, group, value });
+        }
+    }
+    Some(rows)
+}
+
+/// Decides how each column stands in the table.
+fn columns<'a>(tape: &Tape<'a>, grid: &Grid<'a>, even: usize) -> Vec<Column<'a>> {
+    let mut columns: Vec<Column<'a>> = grid
+        .paths
+        .iter()
+        .enumerate()
+        .map(|(number, path)| {
+            let mut name = String::new();
+            name::say_path(path, &mut name);
+            let role = role(tape, grid, number, even, name.len());
+            Column { name, role }
+        })
+        .collect();
+    derive::find(tape, grid, &mut columns);
+    if !columns.iter().any(|column| matches!(column.role, Role::Cells { .. }))
+        && let Some(first) = columns.first_mut()
+    {
+        first.role = cells(tape, grid, 0);
+    }
+    columns
+}
+
+fn role<'a>(tape: &Tape<'a>, grid: &Grid<'a>, number: usize, even: usize, name_len: usize) -> Role<'a> {
+    let there = grid.column(number).flatten().count();
+    // What naming a key at the end of a row costs, in tokens, against two for a cell.
+    let named = 4 + name_len / 4;
+    if there < even {
+        return if there * named < (even - there) * 2 { Role::Seldom } else { cells(tape, grid, number) };
+    }
+    let Some(usual) = majority(tape, grid, number) else { return cells(tape, grid, number) };
+    match grid.column(number).flatten().filter(|at| !tape.same(usual, *at)).count() {
+        0 => Role::Always(usual),
+        others if others * 10 <= even && others * named < (even - others) * 2 => Role::Usually(usual),
+        _ => cells(tape, grid, number),
+    }
+}
+
+/// The value that more than half of the cells hold, if there is one (else any).
+fn majority(tape: &Tape<'_>, grid: &Grid<'_>, number: usize) -> Option<At> {
+    let mut held: Option<(At, usize)> = None;
+    for at in grid.column(number).flatten() {
+        held = match held {
+            Some((value, count)) if tape.same(value, at) => Some((value, count + 1)),
+            Some((value, count)) if 1 < count => Some((value, count - 1)),
+            _ => Some((at, 1)),
+        };
+    }
+    held.map(|(value, _)| value)
+}
+
+fn cells<'a>(tape: &Tape<'a>, grid: &Grid<'a>, number: usize) -> Role<'a> {
+    let (mut texts, mut like_words, mut nests) = (0, 0, Vec::new());
+    let mut there = 0;
+    for at in grid.column(number).flatten() {
+        there += 1;
+        if tape.is_string(at) {
+            texts += 1;
+            like_words += usize::from(cell::is_word(tape.spelled(at)));
+        } else if tape.is_nest(at) {
+            nests.push(at);
+        }
+    }
+    let only_texts = texts == there;
+    let prefix = if only_texts { derive::address_prefix(tape, grid, number) } else { String::new() };
+    let holds =
+        if only_texts && (1 < like_words || !prefix.is_empty()) { Holds::Texts } else { Holds::Anything };
+    Role::Cells { holds, prefix, shape: Shape::of(tape, &nests) }
+}
