@@ -96,7 +96,7 @@ pub fn run(launch: &Launch, own_program: &Path) -> Result<Ended, LaunchError> {
                 }
             }
             Event::LeaderGone => break line.leader_died(),
-            Event::Typed | Event::OutputEnded => {}
+            Event::OutputEnded => {}
         }
     };
     let _ = leader.wait();
@@ -131,7 +131,6 @@ pub(super) enum Event {
     Signal(i32),
     Report(Report),
     LeaderGone,
-    Typed,
     OutputEnded,
 }
 

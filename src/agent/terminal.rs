@@ -66,26 +66,19 @@ pub fn run(launch: &Launch, own_program: &Path) -> Result<Ended, LaunchError> {
         |error: anyhow::Error| LaunchError::before("use the agent's terminal")(io::Error::other(error));
     let screen = Arc::new(Screen::default());
     let gate = Arc::new(Gate::default());
-    let (seen, typed) = (screen.clone(), events.clone());
+    let seen = screen.clone();
     let (output, keys) = (reader.map_err(opened)?, writer.map_err(opened)?);
     on_a_thread("screen", move || {
         seen.copy(output);
         let _ = events.send(Event::OutputEnded);
     })?;
-    let single_keys = Arc::new(AtomicBool::new(false));
-    let (passes, known) = (gate.clone(), single_keys.clone());
-    on_a_thread("keyboard", move || {
-        type_into(keys, &passes, || {
-            if !known.load(Ordering::SeqCst) {
-                let _ = typed.send(Event::Typed);
-            }
-        })
-    })?;
+    let pty = Arc::new(Pty { master: Mutex::new(pty.master), single_keys: AtomicBool::new(false) });
+    let (passes, looked_at) = (gate.clone(), pty.clone());
+    on_a_thread("keyboard", move || type_into(keys, &passes, || looked_at.look_at_keys()))?;
 
     let terminal = UsersTerminal::take();
     gate.open();
-    let state = State::Foreground;
-    let mut watch = Watch { line, master: pty.master, terminal, screen, gate, state, single_keys };
+    let mut watch = Watch { line, pty, terminal, screen, gate, state: State::Foreground };
     watch.line.say(&Order::Launch(launch.clone(), Seat::Terminal));
     let ended = loop {
         let patience = (watch.state == State::Background).then_some(Duration::from_millis(200));
@@ -101,7 +94,6 @@ pub fn run(launch: &Launch, own_program: &Path) -> Result<Ended, LaunchError> {
                 Err(error) => break Err(error),
             },
             Some(Event::LeaderGone) => break Ok(watch.line.leader_died()),
-            Some(Event::Typed) => watch.look_at_keys(),
             Some(Event::OutputEnded) => {}
         }
     };
@@ -124,19 +116,17 @@ enum State {
 
 struct Watch {
     line: Line,
-    master: Box<dyn MasterPty + Send>,
+    pty: Arc<Pty>,
     terminal: UsersTerminal,
     screen: Arc<Screen>,
     gate: Arc<Gate>,
     state: State,
-    /// True once the agent has read single keys: what does that needs the terminal, and does not run behind it.
-    single_keys: Arc<AtomicBool>,
 }
 
 impl Watch {
     /// The agent was stopped: gives the terminal back and stops too, as a part of the same job.
     fn stop(&mut self) {
-        self.look_at_keys();
+        self.pty.look_at_keys();
         self.gate.close();
         self.screen.settle(Duration::from_millis(20), Duration::from_millis(500));
         self.terminal.give_back();
@@ -147,7 +137,7 @@ impl Watch {
 
     /// Goes on after a stop, in front or behind, as the shell wants it.
     fn go_on(&mut self) {
-        while !in_foreground() && self.single_keys.load(Ordering::SeqCst) {
+        while !in_foreground() && self.pty.single_keys.load(Ordering::SeqCst) {
             // As the agent itself would be, which asks for the terminal at once.
             wait_stopped(Signal::TTIN);
         }
@@ -174,14 +164,29 @@ impl Watch {
     }
 
     fn resize(&self) {
-        let _ = self.master.resize(size());
+        self.pty.resize(size());
+    }
+}
+
+/// The agent's terminal, seen from our side.
+struct Pty {
+    master: Mutex<Box<dyn MasterPty + Send>>,
+    /// True once the agent has read single keys: what does that needs the terminal, and does not run behind it.
+    single_keys: AtomicBool,
+}
+
+impl Pty {
+    fn resize(&self, size: PtySize) {
+        let _ = self.master.lock().unwrap_or_else(PoisonError::into_inner).resize(size);
     }
 
-    /// Takes note of how the agent reads: once it has read single keys, it needs the terminal.
+    /// Takes note of how the agent reads.
     fn look_at_keys(&self) {
-        let line_by_line = LocalModes::ICANON.bits();
-        if self.master.get_termios().is_some_and(|termios| termios.local_flags.bits() & line_by_line == 0) {
-            self.single_keys.store(true, Ordering::SeqCst);
+        if !self.single_keys.load(Ordering::SeqCst) {
+            let termios = self.master.lock().unwrap_or_else(PoisonError::into_inner).get_termios();
+            let line_by_line = LocalModes::ICANON.bits();
+            let single = termios.is_some_and(|termios| termios.local_flags.bits() & line_by_line == 0);
+            self.single_keys.store(single, Ordering::SeqCst);
         }
     }
 }

@@ -17,4 +17,5 @@ mod proxy_life;
 mod proxy_requests;
 mod proxy_roads;
 mod rewrite;
+mod terminal;
 mod wrap;
