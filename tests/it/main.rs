@@ -8,6 +8,7 @@ mod world;
 mod bench;
 mod demo;
 mod install;
+mod laws;
 mod ledger;
 mod provider;
 mod proxy_answers;
