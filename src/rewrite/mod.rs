@@ -424,7 +424,7 @@ impl Request<'_> {
                     fresh
                 })
             }
-            Writes::Nothing => fresh,
+            Writes::Nothing => store.begun(&receipt.session).ok().flatten().unwrap_or(fresh),
         };
         if !(frozen.on && settings.on) {
             return Err(Refusal::Off);

@@ -68,6 +68,17 @@ impl Store {
         Ok(frozen)
     }
 
+    /// The settings that `session` began with, if it has begun; writes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn begun(&self, session: &SessionId) -> Result<Option<Frozen>, StoreError> {
+        match hold(&self.sessions).frozen.get(session) {
+            Some(frozen) => Ok(Some(frozen.clone())),
+            None => self.read(|db| frozen(db, session)),
+        }
+    }
+
     fn freeze(
         &self,
         session: &SessionId,
