@@ -307,7 +307,19 @@ fn is_stamped(line: &str) -> bool {
         }
         at += 1;
     }
-    timed || is_uptime(line) || has_level(line)
+    timed || is_uptime(line) || has_level(line) || is_system_call(line)
+}
+
+/// `openat(AT_FDCWD, "/x", O_RDONLY) = 3`, perhaps after a process id.
+fn is_system_call(line: &str) -> bool {
+    let body = line.trim_start_matches(|each: char| each.is_ascii_digit() || " []pid".contains(each));
+    let name = body
+        .bytes()
+        .take_while(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+        .count();
+    2 <= name
+        && body[name..].starts_with('(')
+        && (body.contains(") = ") || body.contains(")  ") || body.ends_with('?'))
 }
 
 /// `-rw-r--r-- 1 a a 12 Mar 11 10:00:00 x`

@@ -8,6 +8,7 @@
 //! Absent here: which tool printed the text ([`super::build`] knows), and
 //! which lines a log needs ([`super::log`] knows).
 
+pub mod digest;
 pub mod pattern;
 pub mod question;
 pub mod signs;
@@ -18,5 +19,6 @@ pub mod trace;
 pub mod verify;
 pub mod write;
 
+pub use digest::Digest;
 pub use terminal::Lines;
 pub use verify::verbatim_subsequence;

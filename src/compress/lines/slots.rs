@@ -5,6 +5,7 @@
 
 use super::Lines;
 use super::token::{self, Class, Token};
+use std::ops::Range;
 
 /// Different values that are counted one by one; above that a slot is a range, or just varies.
 const FEW: usize = 12;
@@ -135,9 +136,14 @@ impl<'a> Slot<'a> {
             }
         }
         if let Some(numbers) = &mut self.numbers {
-            match one_number(text) {
-                Some((value, digits)) => numbers.see(value, digits, line, order),
-                None => self.numbers = None,
+            // What stands before and after the number must be the same, or it is no column of numbers.
+            let same = |at: &Range<usize>| {
+                let its = last_number(self.first).map_or(0..0, |(_, its)| its);
+                text[..at.start] == self.first[..its.start] && text[at.end..] == self.first[its.end..]
+            };
+            match last_number(text) {
+                Some((value, at)) if same(&at) => numbers.see(value, &text[at], line, order),
+                _ => self.numbers = None,
             }
         }
     }
@@ -179,38 +185,36 @@ impl<'a> Slot<'a> {
             }
             to.push('>');
         } else if let Some((lowest, highest)) = self.numbers.as_ref().and_then(Numbers::range) {
-            let at = example.find(|each: char| each.is_ascii_digit()).unwrap_or(0);
-            let signed = at.checked_sub(1).filter(|&sign| example.as_bytes()[sign] == b'-').unwrap_or(at);
-            let signed = if self.class == Class::Number { signed } else { at };
-            let digits = one_number(example).map_or(0, |(_, digits)| digits.len());
-            to.push_str(&example[..signed]);
+            let at = last_number(example).map_or(0..0, |(_, at)| at);
+            to.push_str(&example[..at.start]);
             to.push('<');
             to.push_str(lowest);
             to.push('–');
             to.push_str(highest);
             to.push('>');
-            to.push_str(&example[signed + digits..]);
+            to.push_str(&example[at.end..]);
         } else {
             to.push_str(if self.class == Class::Id { "<id>" } else { "<…>" });
         }
     }
 }
 
-/// The only number in a token, and its text; `None` when it has none or several.
-fn one_number(text: &str) -> Option<(f64, &str)> {
+/// The last number in a token, and where its text is; `None` when there is none that a float tells apart.
+fn last_number(text: &str) -> Option<(f64, Range<usize>)> {
     let bytes = text.as_bytes();
-    let start = bytes.iter().position(u8::is_ascii_digit)?;
-    let mut end = start + bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
-        end += 1 + bytes[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = |from: usize| bytes[..from].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let end = bytes.iter().rposition(u8::is_ascii_digit)? + 1;
+    let mut start = end - digits(end);
+    // `3.14`, but not the last part of `1.2.3`.
+    if 1 < start && bytes[start - 1] == b'.' {
+        let whole = start - 1 - digits(start - 1);
+        if whole < start - 1 && (whole == 0 || bytes[whole - 1] != b'.') {
+            start = whole;
+        }
     }
-    if bytes[end..].iter().any(u8::is_ascii_digit) {
-        return None;
-    }
-    let signed = usize::from(start == 1 && bytes[0] == b'-');
-    let digits = &text[start - signed..end];
-    // Beyond 15 digits a float no longer tells numbers apart.
-    if 15 < digits.len() { None } else { Some((token::value_of(digits)?, digits)) }
+    start -= usize::from(start == 1 && bytes[0] == b'-');
+    let range = start..end;
+    if 15 < range.len() { None } else { Some((token::value_of(&text[range.clone()])?, range)) }
 }
 
 impl<'a> Numbers<'a> {
