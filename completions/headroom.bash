@@ -16,6 +16,9 @@ _headroom() {
             ",$1")
                 cmd="headroom"
                 ;;
+            headroom,bench)
+                cmd="headroom__subcmd__bench"
+                ;;
             headroom,compress)
                 cmd="headroom__subcmd__compress"
                 ;;
@@ -66,6 +69,9 @@ _headroom() {
                 ;;
             headroom__subcmd__config__subcmd__help,show)
                 cmd="headroom__subcmd__config__subcmd__help__subcmd__show"
+                ;;
+            headroom__subcmd__help,bench)
+                cmd="headroom__subcmd__help__subcmd__bench"
                 ;;
             headroom__subcmd__help,compress)
                 cmd="headroom__subcmd__help__subcmd__compress"
@@ -128,12 +134,30 @@ _headroom() {
 
     case "${cmd}" in
         headroom)
-            opts="-h -V --help --version wrap demo stats perf retrieve compress proxy mcp store config help"
+            opts="-h -V --help --version wrap demo stats perf retrieve compress bench proxy mcp store config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__bench)
+            opts="-h --profile --json --each --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -284,8 +308,22 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__help)
-            opts="wrap demo stats perf retrieve compress proxy mcp store config help"
+            opts="wrap demo stats perf retrieve compress bench proxy mcp store config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__help__subcmd__bench)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -494,12 +532,16 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__mcp)
-            opts="-h --help"
+            opts="-h --only --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -W "retrieve" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -574,12 +616,24 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__stats)
-            opts="-h --help"
+            opts="-h --json --csv --since --session --by --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --session)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --by)
+                    COMPREPLY=($(compgen -W "session project agent model day" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
