@@ -13,7 +13,7 @@ use crate::demo::agent::{Diary, Event, Output, Setup, work};
 use crate::demo::provider::{Provider, Rules};
 use crate::demo::story;
 use crate::demo::verdict::{self, Row};
-use crate::text::counted;
+use crate::text::{counted, grouped};
 use crate::units::Tokens;
 use anstyle::{AnsiColor, Style};
 use anyhow::Context;
@@ -89,7 +89,7 @@ fn introduce() {
         BOLD.render(),
         BOLD.render_reset()
     ));
-    term::say(format_args!("{}>{} {}", SPEAKER.render(), SPEAKER.render_reset(), story::QUESTION));
+    term::say(format_args!("{}❯{} {}", SPEAKER.render(), SPEAKER.render_reset(), story::QUESTION));
 }
 
 /// Writes the agent's definition where a user's own would lie.
@@ -165,7 +165,11 @@ fn cells(row: &Row) -> [String; 4] {
         None if row.asked_back => "given back".to_owned(),
         None => "as it was".to_owned(),
     };
-    [shortened(&row.what), grouped(row.before.0), grouped(row.after.0), saved]
+    [shortened(&row.what), tokens(row.before), tokens(row.after), saved]
+}
+
+fn tokens(Tokens(count): Tokens) -> String {
+    grouped(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 fn shortened(what: &str) -> String {
@@ -174,19 +178,6 @@ fn shortened(what: &str) -> String {
         return what.to_owned();
     }
     format!("{}…", what.chars().take(WIDEST - 1).collect::<String>())
-}
-
-/// `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at != 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// What was typed after `__demo-agent`.
@@ -246,7 +237,7 @@ impl Page {
 
     fn speak(&mut self, words: &str) {
         if self.column == 0 {
-            term::say_part(format_args!("\n{}*{} ", SPEAKER.render(), SPEAKER.render_reset()));
+            term::say_part(format_args!("\n{}●{} ", SPEAKER.render(), SPEAKER.render_reset()));
             self.column = 2;
         }
         for word in words.split_inclusive(' ') {
@@ -269,7 +260,7 @@ impl Page {
 fn summary(output: &Output) -> String {
     let size = format!(
         "{} bytes, {}",
-        grouped(output.text.len() as u64),
+        grouped(i64::try_from(output.text.len()).unwrap_or(i64::MAX)),
         counted(output.text.lines().count(), "line")
     );
     match (output.failed, output.gives_back) {

@@ -9,6 +9,7 @@ use super::outputs::{COMMANDS, command};
 use super::provider::Provider;
 use super::script::Asked;
 use crate::receipt::Usage;
+use crate::text::grouped;
 use crate::tokens;
 use crate::units::Tokens;
 use serde_json::Value;
@@ -69,7 +70,7 @@ pub fn judge(diary: &Diary, provider: &Provider) -> Verdict {
             what: shown(output),
             before: tokens::count(&output.text),
             after: received.get(&output.id).map_or(Tokens(0), |text| tokens::count(text)),
-            asked_back: output.argument.starts_with("headroom retrieve"),
+            asked_back: is_retrieval(output),
         })
         .collect();
 
@@ -109,18 +110,29 @@ pub fn judge(diary: &Diary, provider: &Provider) -> Verdict {
         Check {
             what: match back {
                 Some(at) => {
-                    format!("an original asked back: {} bytes, each the same", diary.outputs[at].text.len())
+                    format!(
+                        "an original asked back: {} bytes, each the same",
+                        count(diary.outputs[at].text.len() as u64)
+                    )
                 }
                 None => "an original asked back".to_owned(),
             },
             held: back.is_some(),
         },
         Check {
-            what: format!("{} tokens billed instead of {}", billed.input().0, direct.input().0),
+            what: format!("{} tokens billed instead of {}", count(billed.input().0), count(direct.input().0)),
             held: billed.input() < direct.input(),
         },
     ];
     Verdict { rows, checks, billed, direct }
+}
+
+fn count(number: u64) -> String {
+    grouped(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn is_retrieval(output: &Output) -> bool {
+    output.argument.starts_with("headroom retrieve")
 }
 
 fn shown(output: &Output) -> String {
@@ -148,10 +160,17 @@ fn share(usage: &Usage) -> String {
 }
 
 /// What the provider would have billed had it been sent the agent's own bytes.
+///
+/// Nobody would then have asked for an original: what comes of that is ours to bear.
 fn direct(diary: &Diary) -> Usage {
     let (mut cache, mut counter, mut sum) = (Cache::default(), Counter::default(), Usage::default());
     for body in &diary.requests {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let last = Asked { number: 0, body: &body }.results().pop().map(|(id, _)| id);
+        let gives_back = |output: &&Output| is_retrieval(output) && Some(&output.id) == last.as_ref();
+        if diary.outputs.iter().find(gives_back).is_some() {
+            continue;
+        }
         let bill = cache.bill(&render(&body, &mut counter), "", Tokens(1024), Duration::ZERO);
         cache.settle(&bill, Duration::ZERO);
         sum.uncached += bill.usage.uncached;
