@@ -17,6 +17,7 @@ mod proxy_guard;
 mod proxy_life;
 mod proxy_requests;
 mod proxy_roads;
+mod readme;
 mod rewrite;
 mod terminal;
 mod wrap;
