@@ -7,6 +7,12 @@
 //! session (of one model) mean that something changes the prefix, possibly us:
 //! the breaker opens.
 //!
+//! One explanation comes afterwards. Where nothing at all was read, the entry may
+//! simply have been gone: providers promise no life-time. When the next read of
+//! the session is as expected, it was that, and the miss is struck out. What we
+//! could break stands behind system and tools, which are still read then: such a
+//! miss stays counted.
+//!
 //! A read is expected only when all of this holds, else its absence is explained:
 //! - the earlier answer was read to its end, with status 200, and left something in the cache;
 //! - the earlier history, whole, begins this one (else the client edited, or it is a sub-agent or a fork);
@@ -65,7 +71,7 @@ pub enum CacheRead {
         expected: Tokens,
         /// What was.
         read: Tokens,
-        /// How many misses this session (of this model) has had, this one counted.
+        /// How many misses this session (of this model) has that are not struck out, this one counted.
         misses: u32,
     },
 }
@@ -92,7 +98,10 @@ pub struct Breaker {
 #[derive(Debug, Default)]
 struct Watched {
     expectations: VecDeque<Expectation>,
-    misses: u32,
+    /// Misses in which a part was read.
+    broken: u32,
+    /// Misses in a row in which nothing was read.
+    gone: u32,
     last: Millis,
 }
 
@@ -121,10 +130,16 @@ impl Breaker {
         let watched = self.watched(receipt);
         let seen = match watched.expected(receipt) {
             Err(because) => CacheRead::NotExpected(because),
-            Ok(expected) if expected <= usage.cache_read + SLACK => CacheRead::AsExpected,
+            Ok(expected) if expected <= usage.cache_read + SLACK => {
+                watched.gone = 0;
+                CacheRead::AsExpected
+            }
             Ok(expected) => {
-                watched.misses = watched.misses.saturating_add(1);
-                CacheRead::Missed { expected, read: usage.cache_read, misses: watched.misses }
+                let kind =
+                    if usage.cache_read == Tokens(0) { &mut watched.gone } else { &mut watched.broken };
+                *kind = kind.saturating_add(1);
+                let misses = watched.broken.saturating_add(watched.gone);
+                CacheRead::Missed { expected, read: usage.cache_read, misses }
             }
         };
         if outcome.complete {

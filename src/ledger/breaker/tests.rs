@@ -88,6 +88,42 @@ fn a_prefix_broken_in_the_middle_is_seen_though_the_tools_are_still_read() {
 }
 
 #[test]
+fn an_entry_that_was_gone_is_forgiven_when_what_replaced_it_is_read() {
+    let mut breaker = after_a_first_request();
+    let mut history = "abc".to_owned();
+    for turn_number in 1..20 {
+        let gone = turn_number % 3 == 0;
+        history.push_str("de");
+        let mut written = history.clone();
+        written.insert(history.len() - 1, '|');
+        let (read, wrote) = if gone { (0, 20_000) } else { (20_000, 0) };
+        let seen = breaker.watch(&turn(&written, turn_number * 1_000).receipt(), &answer(read, wrote));
+        assert_eq!(missed(&seen), gone);
+        assert_eq!(seen.opens("m"), None, "turn {turn_number}");
+    }
+}
+
+#[test]
+fn a_prefix_that_is_broken_now_and_then_opens_the_breaker_all_the_same() {
+    let mut breaker = after_a_first_request();
+    let reads = [
+        ("abcd|e", 20_000, None),
+        ("abcdef|g", 9_000, Some(1)),
+        ("abcdefgh|i", 20_000, None),
+        ("abcdefghij|k", 9_000, Some(2)),
+    ];
+    for (number, (history, read, misses)) in reads.into_iter().enumerate() {
+        let seen = breaker.watch(&turn(history, number as i64).receipt(), &answer(read, 20_000 - read));
+        match (&seen, misses) {
+            (CacheRead::Missed { misses: counted, .. }, Some(misses)) => assert_eq!(*counted, misses),
+            (CacheRead::AsExpected, None) => {}
+            _ => panic!("{history}: {seen:?}"),
+        }
+        assert_eq!(seen.opens("m").is_some(), misses == Some(2), "{history}");
+    }
+}
+
+#[test]
 fn what_explains_a_miss_is_not_counted() {
     let long = format!("abcd{}|e", "x".repeat(20));
     let cases = [
