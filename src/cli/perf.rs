@@ -3,7 +3,7 @@
 use super::stats::{self, NOTHING_YET};
 use super::term::{self, Verdict, exit};
 use crate::config::{self, Flags};
-use crate::ledger::report::{By, Report, Sums, savings_said};
+use crate::ledger::report::{Report, Sums, savings_said};
 use crate::store::Filter;
 use crate::units::Millis;
 use jiff::Zoned;
@@ -25,10 +25,7 @@ pub fn run(_args: Args) -> Verdict {
     let (today, ever) = match stats::record(&config)? {
         None => (Sums::default(), Sums::default()),
         Some(store) => {
-            let sums = |since| -> Result<Sums, anyhow::Error> {
-                let filter = Filter { since, ..Filter::default() };
-                Ok(Report::read(&store, &filter, By::Day, &prices, now.time_zone())?.total)
-            };
+            let sums = |since| Report::total(&store, &Filter { since, ..Filter::default() }, &prices);
             (sums(Some(Millis(today)))?, sums(None)?)
         }
     };

@@ -174,19 +174,6 @@ impl Sums {
     }
 }
 
-/// Tells a request that only gives back which call it answers to: the request before it in the same history.
-#[derive(Debug, Default)]
-struct Calls {
-    outputs: HashMap<(SessionId, String, Option<Chain>), Tokens>,
-}
-
-impl Calls {
-    fn before(&mut self, row: &RequestRow) -> Option<Tokens> {
-        let usage = row.usage?;
-        self.outputs.insert((row.session.clone(), row.model.clone(), row.preamble), usage.output)
-    }
-}
-
 impl Report {
     /// Reads the part of the record that `filter` lets through. Days are those of `zone`.
     ///
@@ -199,8 +186,9 @@ impl Report {
         prices: &Prices,
         zone: &TimeZone,
     ) -> Result<Report, StoreError> {
-        let requests = store.requests(filter)?;
-        let (groups, total) = grouped(&requests, by, prices, zone);
+        let mut tally = Tally::new(by, prices, zone);
+        store.each_request(filter, |row| tally.add(&row))?;
+        let (groups, total) = tally.sums();
         let breakers = store.sessions(filter)?.into_iter().filter_map(|session| {
             let (at, why) = session.breaker?;
             Some((session.session, at, why))
@@ -216,6 +204,17 @@ impl Report {
             retrievals: store.retrievals(filter)?.len() as u64,
             prices: stamp(prices),
         })
+    }
+
+    /// The sums alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the record can't be read.
+    pub fn total(store: &Store, filter: &Filter, prices: &Prices) -> Result<Sums, StoreError> {
+        let anywhere = TimeZone::UTC;
+        let mut tally = Tally::new(By::Agent, prices, &anywhere);
+        store.each_request(filter, |row| tally.add(&row))?;
+        Ok(tally.total)
     }
 
     /// The report over no requests.
@@ -277,17 +276,31 @@ fn stamp(prices: &Prices) -> Option<(String, String)> {
     prices.stamp().map(|(source, as_of)| (source.to_string(), as_of.to_string()))
 }
 
-/// One pass: the groups in the order of their last request, and their sum.
-fn grouped(requests: &[RequestRow], by: By, prices: &Prices, zone: &TimeZone) -> (Vec<Group>, Sums) {
-    let mut calls = Calls::default();
-    let mut total = Sums::default();
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for row in requests {
-        let call = calls.before(row);
-        total.add(row, call, prices);
-        let name = name_of(row, by, zone);
-        let group = groups.entry(name.clone()).or_insert_with(|| Group {
-            name,
+/// One pass over the requests: groups, and their sum.
+struct Tally<'a> {
+    by: By,
+    prices: &'a Prices,
+    zone: &'a TimeZone,
+    /// The output of the last request of each history: the call, when the next one only gives back.
+    outputs: HashMap<(SessionId, String, Option<Chain>), Tokens>,
+    groups: BTreeMap<String, Group>,
+    total: Sums,
+}
+
+impl<'a> Tally<'a> {
+    fn new(by: By, prices: &'a Prices, zone: &'a TimeZone) -> Tally<'a> {
+        Tally { by, prices, zone, outputs: HashMap::new(), groups: BTreeMap::new(), total: Sums::default() }
+    }
+
+    /// Adds one request; they come in the order in which they were sent.
+    fn add(&mut self, row: &RequestRow) {
+        let call = row.usage.and_then(|usage| {
+            self.outputs.insert((row.session.clone(), row.model.clone(), row.preamble), usage.output)
+        });
+        self.total.add(row, call, self.prices);
+        let name = name_of(row, self.by, self.zone);
+        let group = self.groups.entry(name).or_insert_with_key(|name| Group {
+            name: name.clone(),
             agents: BTreeSet::new(),
             projects: BTreeSet::new(),
             models: BTreeMap::new(),
@@ -295,16 +308,20 @@ fn grouped(requests: &[RequestRow], by: By, prices: &Prices, zone: &TimeZone) ->
             last: row.at,
             sums: Sums::default(),
         });
-        group.sums.add(row, call, prices);
+        group.sums.add(row, call, self.prices);
         group.first = group.first.min(row.at);
         group.last = group.last.max(row.at);
         group.agents.insert(row.agent.clone());
         group.projects.insert(row.project.clone());
         *group.models.entry(row.model.clone()).or_default() += row.usage.map_or(0, |usage| usage.input().0);
     }
-    let mut groups: Vec<Group> = groups.into_values().collect();
-    groups.sort_by(|one, other| one.last.cmp(&other.last).then_with(|| one.name.cmp(&other.name)));
-    (groups, total)
+
+    /// The groups in the order of their last request, and their sum.
+    fn sums(self) -> (Vec<Group>, Sums) {
+        let mut groups: Vec<Group> = self.groups.into_values().collect();
+        groups.sort_by(|one, other| one.last.cmp(&other.last).then_with(|| one.name.cmp(&other.name)));
+        (groups, self.total)
+    }
 }
 
 fn name_of(row: &RequestRow, by: By, zone: &TimeZone) -> String {

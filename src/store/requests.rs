@@ -295,6 +295,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn requests(&self, filter: &Filter) -> Result<Vec<RequestRow>, StoreError> {
+        let mut requests = Vec::new();
+        self.each_request(filter, |request| requests.push(request))?;
+        Ok(requests)
+    }
+
+    /// Shows the requests that `filter` lets through one by one, oldest first: the record of years need not fit
+    /// into memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn each_request(&self, filter: &Filter, mut see: impl FnMut(RequestRow)) -> Result<(), StoreError> {
         let mut bounds = Vec::new();
         let which = lets_through(filter, &mut bounds);
         let sql = format!(
@@ -304,7 +315,11 @@ impl Store {
                 r.cache_read, r.cache_write_5m, r.cache_write_1h, r.output, r.billing
              FROM requests r JOIN sessions s ON s.number = r.session WHERE {which} ORDER BY r.at, r.number"
         );
-        self.rows(&sql, bounds, request)
+        self.rows(&sql, bounds, |row| {
+            see(request(row)?);
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// Every new tool result of those requests, in the order they were sent.

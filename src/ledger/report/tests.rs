@@ -7,7 +7,14 @@ use proptest::prelude::*;
 const DAY: i64 = 86_400_000;
 
 fn grouped_by(rows: &[RequestRow], by: By) -> (Vec<Group>, Sums) {
-    grouped(rows, by, &Prices::built_in(), &TimeZone::UTC)
+    in_zone(rows, by, &TimeZone::UTC)
+}
+
+fn in_zone(rows: &[RequestRow], by: By, zone: &TimeZone) -> (Vec<Group>, Sums) {
+    let prices = Prices::built_in();
+    let mut tally = Tally::new(by, &prices, zone);
+    rows.iter().for_each(|row| tally.add(row));
+    tally.sums()
 }
 
 fn report(rows: &[RequestRow]) -> Report {
@@ -147,8 +154,7 @@ fn the_call_that_asked_for_an_original_is_charged() {
 fn days_are_the_readers_days() {
     let late = RequestRow { at: Millis(23 * 3_600_000), ..row("m", Usage::default()) };
     let east = TimeZone::fixed(jiff::tz::offset(2));
-    let name =
-        |zone| grouped(std::slice::from_ref(&late), By::Day, &Prices::built_in(), &zone).0[0].name.clone();
+    let name = |zone| in_zone(std::slice::from_ref(&late), By::Day, &zone).0[0].name.clone();
     assert_eq!(name(TimeZone::UTC), "1970-01-01");
     assert_eq!(name(east), "1970-01-02");
 }
