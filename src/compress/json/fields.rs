@@ -26,7 +26,7 @@ struct Field<'a> {
     seen: usize,
     /// Rows in which its value is an object with something inside.
     objects: usize,
-    /// Too many keys to be a record.
+    /// Too many keys to be a record, or in no one order.
     map: bool,
 }
 
@@ -130,7 +130,14 @@ impl<'a> Fields<'a> {
                 continue;
             };
             let Some(value) = level.inside.next() else { return false };
-            let Some(child) = self.child(tape, key, level.field, &mut level.position) else { return false };
+            let Some(child) = self.child(tape, key, level.field, &mut level.position) else {
+                if level.field == 0 {
+                    return false;
+                }
+                // Inside a row, keys that come in any order (or twice) are a map's: a cell, not columns.
+                self.all[level.field].map = true;
+                continue;
+            };
             let depth = levels.len();
             let field = &mut self.all[child];
             field.seen += 1;

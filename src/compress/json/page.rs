@@ -2,7 +2,7 @@
 //! table, or JSON with tables in it.
 
 use super::cut::Cuts;
-use super::plain::{self, Sink, Walk};
+use super::plain::{self, Length, Sink, Walk};
 use super::table::{Form, Role, Table};
 use super::tape::{At, Sort, Tape};
 use crate::marker;
@@ -53,15 +53,6 @@ impl Sink for Page {
     }
 }
 
-/// Counts bytes.
-struct Length(usize);
-
-impl Sink for Length {
-    fn put(&mut self, text: &str) {
-        self.0 += text.len();
-    }
-}
-
 /// Writes `tape` with its tables; `None` when there are none.
 pub fn write(tape: &Tape<'_>, cuts: &Cuts) -> Option<Page> {
     let mut page = Page { text: String::with_capacity(tape.text_len() / 2), ..Page::default() };
@@ -94,6 +85,16 @@ fn outermost<'t, 'a>(tape: &'t Tape<'a>) -> Option<Table<'t, 'a>> {
         _ => Table::of_lines(tape),
     };
     table.filter(|table| table.form != Form::Groups)
+}
+
+/// The table that was written for the value at `at`.
+pub fn table_at<'t, 'a>(tape: &'t Tape<'a>, at: At) -> Option<Table<'t, 'a>> {
+    if tape.roots().len() == 1 { Table::of(tape, at) } else { Table::of_lines(tape) }
+}
+
+/// The place after the table at `at`.
+pub fn past(tape: &Tape<'_>, at: At) -> At {
+    if tape.roots().len() == 1 { tape.past(at) } else { tape.end() }
 }
 
 /// JSON with tables in it.

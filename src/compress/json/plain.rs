@@ -53,6 +53,16 @@ impl Sink for Against<'_> {
     }
 }
 
+/// Counts bytes.
+#[derive(Debug)]
+pub struct Length(pub usize);
+
+impl Sink for Length {
+    fn put(&mut self, text: &str) {
+        self.0 += text.len();
+    }
+}
+
 /// The whole tape, one outermost value a line.
 pub fn whole(tape: &Tape<'_>, cuts: &Cuts, to: &mut impl Sink) {
     let mut gone_until = At(0);

@@ -276,3 +276,147 @@ proptest! {
         let _ = decode::decode(&format!("[headroom: JSON array as a table]\n{text}"));
     }
 }
+
+/// Rows of a kind that tools print, with something rare in a few of them.
+fn long_rows() -> impl Strategy<Value = Vec<Json>> {
+    (30..160usize, any::<u64>(), prop::collection::vec((any::<prop::sample::Index>(), scalar()), 0..5))
+        .prop_map(|(rows, seed, rare)| {
+            let object = |row: usize| {
+                let mut members = vec![
+                    ("\"id\"".to_owned(), Json::Spelled((1000 + row).to_string())),
+                    (
+                        "\"name\"".to_owned(),
+                        Json::Spelled(format!("\"item number {}\"", seed.rotate_left(row as u32) % 9973)),
+                    ),
+                    ("\"level\"".to_owned(), Json::Spelled("\"information\"".to_owned())),
+                    (
+                        "\"value\"".to_owned(),
+                        Json::Spelled(format!("{}.50", seed.rotate_right(row as u32) % 100)),
+                    ),
+                    (
+                        "\"where\"".to_owned(),
+                        Json::Spelled(format!("\"shelf {} of the long hall\"", row % 7)),
+                    ),
+                ];
+                for (at, value) in &rare {
+                    if at.index(rows) == row {
+                        members[2].1 = value.clone();
+                        members.push(("\"error\"".to_owned(), value.clone()));
+                    }
+                }
+                Json::Object(members)
+            };
+            (0..rows).map(object).collect()
+        })
+}
+
+/// The number that a marker names: `14 of 100 rows left out`, `3 rows left out`.
+fn left_out_in(marker: &str) -> Option<usize> {
+    let said = marker.strip_prefix("[headroom: ")?;
+    said.contains(" left out").then(|| said.split(' ').next()?.parse().ok())?
+}
+
+fn all_allowed(key: &Key) -> Allowance<'_> {
+    Allowance { loss: Loss::KeptUnder(key), effort: Effort::Balanced, work: Work(u64::MAX) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    /// Every row in view is a row of the original, in order, and every gap counts what is not in view.
+    #[test]
+    fn rows_in_view_are_rows_of_the_original(rows in long_rows(), seed in any::<u64>(), asked in "[a-z0-9 ]{0,20}", form in 0..3u8) {
+        let mut text = String::new();
+        let keyed = |rows: Vec<Json>| rows.into_iter().enumerate().map(|(at, row)| (format!("\"k{at}\""), row)).collect();
+        match form {
+            0 => Json::Array(rows.clone()).spell(seed, &mut text),
+            1 => Json::Object(keyed(rows.clone())).spell(seed, &mut text),
+            _ => for row in &rows {
+                row.spell(0, &mut text);
+                text.push('\n');
+            },
+        }
+        let key = Key::parse("0123456789abcdef0123").unwrap();
+        let hint = Hint { query: &asked, ..Hint::default() };
+        let Ok(made) = compress(&text, &hint, &all_allowed(&key)) else { return Ok(()) };
+        prop_assert!(made.text.len() < text.len());
+        prop_assert_eq!(&made.text, &compress(&text, &hint, &all_allowed(&key)).unwrap().text);
+        prop_assert_eq!(made.left_out, made.text.contains("left out"));
+        if !made.left_out {
+            return Ok(());
+        }
+        prop_assert_eq!(made.text.matches(key.as_str()).count(), 1);
+        let decoded = decode::decode(&made.text).unwrap();
+        let originals: Vec<String> = plain_rows(&text);
+        let mut next = 0;
+        for row in plain_rows(&decoded) {
+            let marker = row.trim_start_matches('"').trim_end_matches(":null").trim_end_matches('"');
+            match left_out_in(marker) {
+                Some(count) => next += count,
+                None => {
+                    prop_assert_eq!(&row, &originals[next]);
+                    next += 1;
+                }
+            }
+        }
+        prop_assert_eq!(next, originals.len());
+    }
+}
+
+/// The rows of an array, the members of an object or the lines, each spelled plainly.
+fn plain_rows(text: &str) -> Vec<String> {
+    let tape = Tape::read(text).unwrap();
+    let spell = |at| {
+        let mut to = String::new();
+        plain::value(&tape, at, &Cuts::none(), &mut to);
+        to
+    };
+    match tape.roots() {
+        [root] if tape.sort(*root) == tape::Sort::Object => {
+            tape.members(*root).map(|(key, value)| format!("{}:{}", spell(key), spell(value))).collect()
+        }
+        [root] => tape.inside(*root).map(spell).collect(),
+        roots => roots.iter().copied().map(spell).collect(),
+    }
+}
+
+#[test]
+fn what_is_asked_for_and_what_is_odd_stays_in_view() {
+    let rows: Vec<String> = (0..400)
+        .map(|row| {
+            let state = if row == 217 { "payment_failed" } else { "shipped" };
+            let cents = if row == 301 { "99999999" } else { "1250" };
+            format!(
+                r#"{{"id":{},"sku":"SKU-{:05}","state":"{state}","cents":{cents},"place":"hall {}"}}"#,
+                5000 + row,
+                row * 37,
+                row % 5
+            )
+        })
+        .collect();
+    let text = format!("[{}]", rows.join(","));
+    let key = Key::parse("0123456789abcdef0123").unwrap();
+    let hint = Hint { query: "why is SKU-06475 late?", ..Hint::default() };
+    let made = compress(&text, &hint, &all_allowed(&key)).unwrap();
+    assert_eq!(made.compressor, "json-rows");
+    for fact in
+        ["5000\t", "5399\t", "payment_failed", "99999999", "SKU-06475", "5217\t", "5301\t", "400 rows"]
+    {
+        assert!(made.text.contains(fact), "{fact} is not in view:\n{}", made.text);
+    }
+    assert!(tokens::count(&made.text).0 * 5 < tokens::count(&text).0);
+}
+
+#[test]
+fn nothing_is_left_out_where_nothing_may_be() {
+    let text = format!(
+        "[{}]",
+        (0..400)
+            .map(|row| format!(r#"{{"id":{row},"name":"row number {row}"}}"#))
+            .collect::<Vec<_>>()
+            .join(",")
+    );
+    let made = compress(&text, &Hint::default(), &lossless_only()).unwrap();
+    assert!(!made.left_out);
+    assert_eq!(decode::decode(&made.text).unwrap(), plain_of(&text));
+}

@@ -220,7 +220,8 @@ impl<'t, 'a> Table<'t, 'a> {
         to.put("\n");
     }
 
-    fn write_row(&self, index: usize, cuts: &Cuts, to: &mut impl Sink) {
+    /// Writes one row, without its line break.
+    pub fn write_row(&self, index: usize, cuts: &Cuts, to: &mut impl Sink) {
         let row = self.rows[index];
         if self.grid.odd[index] {
             return plain::value(self.tape, row.value, cuts, to);

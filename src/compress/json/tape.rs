@@ -94,6 +94,16 @@ impl<'a> Tape<'a> {
         &self.roots
     }
 
+    /// The text that was read.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The place after the last value.
+    pub fn end(&self) -> At {
+        At(self.nodes.len() as u32)
+    }
+
     /// How long the text was, in bytes.
     pub fn text_len(&self) -> usize {
         self.text.len()
@@ -158,6 +168,12 @@ impl<'a> Tape<'a> {
     pub fn members(&self, at: At) -> impl Iterator<Item = (At, At)> + '_ {
         let mut inside = self.inside(at);
         std::iter::from_fn(move || Some((inside.next()?, inside.next()?)))
+    }
+
+    /// True for a string that is the key of a member.
+    pub fn is_key(&self, at: At) -> bool {
+        let rest = &self.text.as_bytes()[self.nodes[at.0 as usize].end as usize..];
+        self.is_string(at) && rest[1..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
     }
 
     /// True when an array or object has nothing inside.
