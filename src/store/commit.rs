@@ -2,13 +2,20 @@
 //! written together with all others who came, by the first of them.
 //!
 //! No thread of its own: a caller that meets nobody writes by itself, at once.
+//!
+//! A commit is written into the log with `synchronous=NORMAL` and so survives the death of the
+//! process. Who must survive the loss of power has the log synced after it, which is all that
+//! `synchronous=FULL` would add, but without holding the database meanwhile: a sync takes forty
+//! times as long as the writing, and everybody else would wait for it.
 
+use super::folder::{self, at};
 use super::schema::{self, Link, is_damage, is_held};
 use super::{StoreError, hold};
 use rusqlite::Connection;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 /// Callers that are written in one transaction at most.
@@ -17,9 +24,9 @@ const TOGETHER: usize = 256;
 /// What a commit must survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Survives {
-    /// The death of the process (`synchronous=NORMAL`).
+    /// The death of the process.
     Death,
-    /// The loss of power (`synchronous=FULL`).
+    /// The loss of power.
     PowerLoss,
 }
 
@@ -29,6 +36,7 @@ pub(super) struct Writer {
     wait: Duration,
     line: Mutex<Line>,
     connection: Mutex<Held>,
+    log: OnceLock<File>,
 }
 
 struct Line {
@@ -38,7 +46,6 @@ struct Line {
 
 struct Held {
     link: Link,
-    survives: Survives,
     /// The last attempt found the database held by another process: the next doesn't wait for it again.
     refused: bool,
 }
@@ -47,7 +54,6 @@ struct Held {
 type Work = Box<dyn FnMut(&Connection) -> rusqlite::Result<()> + Send>;
 
 struct Job {
-    survives: Survives,
     work: Work,
     ticket: Arc<Ticket>,
 }
@@ -84,7 +90,8 @@ impl Writer {
             dir,
             wait,
             line: Mutex::new(Line { jobs: Vec::new(), led: false }),
-            connection: Mutex::new(Held { link, survives: Survives::Death, refused: false }),
+            connection: Mutex::new(Held { link, refused: false }),
+            log: OnceLock::new(),
         }
     }
 
@@ -99,7 +106,6 @@ impl Writer {
         let place = Arc::clone(&result);
         let ticket = Arc::new(Ticket::default());
         let job = Job {
-            survives,
             work: Box::new(move |connection| {
                 *hold(&place) = Some(work(connection)?);
                 Ok(())
@@ -115,6 +121,9 @@ impl Writer {
             self.lead();
         }
         self.await_turn(&ticket).map_err(|failure| StoreError::Database(failure.why))?;
+        if survives == Survives::PowerLoss {
+            self.sync_log()?;
+        }
         hold(&result).take().ok_or_else(|| StoreError::Database("the work was not done".to_owned()))
     }
 
@@ -143,15 +152,7 @@ impl Writer {
             let count = line.jobs.len().min(TOGETHER);
             line.jobs.drain(..count).collect::<Vec<_>>()
         };
-        // Those that need not be synced first: they don't wait for the disk.
-        jobs.sort_by_key(|job| job.survives == Survives::PowerLoss);
-        let quick = jobs.partition_point(|job| job.survives == Survives::Death);
-        let durable = jobs.split_off(quick);
-        {
-            let mut held = hold(&self.connection);
-            self.write(&mut held, jobs);
-            self.write(&mut held, durable);
-        }
+        self.write(&mut hold(&self.connection), &mut jobs);
         let mut line = hold(&self.line);
         match line.jobs.first() {
             Some(next) => next.ticket.tell(Turn::Lead),
@@ -159,14 +160,12 @@ impl Writer {
         }
     }
 
-    fn write(&self, held: &mut Held, mut jobs: Vec<Job>) {
-        let Some(first) = jobs.first() else { return };
-        let survives = first.survives;
-        match self.attempt(held, survives, &mut jobs) {
+    fn write(&self, held: &mut Held, jobs: &mut [Job]) {
+        match self.attempt(held, jobs) {
             Err(error) if jobs.len() > 1 && !is_held(&error) => {
                 // One of them spoilt it: each by itself, so that only that one fails.
-                for job in &mut jobs {
-                    let result = self.attempt(held, survives, std::slice::from_mut(job));
+                for job in jobs {
+                    let result = self.attempt(held, std::slice::from_mut(job));
                     job.ticket.tell(Turn::Done(result.map_err(Failure::from)));
                 }
             }
@@ -177,9 +176,9 @@ impl Writer {
         }
     }
 
-    fn attempt(&self, held: &mut Held, survives: Survives, jobs: &mut [Job]) -> rusqlite::Result<()> {
+    fn attempt(&self, held: &mut Held, jobs: &mut [Job]) -> rusqlite::Result<()> {
         held.link.patience.set(if held.refused { Duration::from_millis(1) } else { self.wait });
-        let result = catch_unwind(AssertUnwindSafe(|| attempt(held, survives, jobs)));
+        let result = catch_unwind(AssertUnwindSafe(|| in_a_transaction(&held.link.connection, jobs)));
         let result = result.unwrap_or(Err(rusqlite::Error::InvalidQuery));
         held.refused = result.as_ref().is_err_and(is_held);
         if let Err(error) = &result {
@@ -194,6 +193,21 @@ impl Writer {
         result
     }
 
+    /// Has everything that was committed until now survive the loss of power.
+    fn sync_log(&self) -> Result<(), StoreError> {
+        let path = self.dir.join("headroom.db-wal");
+        let log = match self.log.get() {
+            Some(log) => log,
+            // The same file as long as our connection is open. SQLite keeps its locks on other files:
+            // none is lost when this one is closed.
+            None => {
+                let file = folder::read(&path).map_err(at(&path))?;
+                self.log.get_or_init(|| file)
+            }
+        };
+        log.sync_data().map_err(at(&path))
+    }
+
     /// Uses the connection alone, outside any transaction.
     pub fn alone<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         let held = hold(&self.connection);
@@ -202,13 +216,7 @@ impl Writer {
     }
 }
 
-fn attempt(held: &mut Held, survives: Survives, jobs: &mut [Job]) -> rusqlite::Result<()> {
-    let connection = &held.link.connection;
-    if held.survives != survives {
-        let level = if survives == Survives::PowerLoss { "FULL" } else { "NORMAL" };
-        connection.pragma_update(None, "synchronous", level)?;
-        held.survives = survives;
-    }
+fn in_a_transaction(connection: &Connection, jobs: &mut [Job]) -> rusqlite::Result<()> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for job in jobs {
         (job.work)(connection)?;

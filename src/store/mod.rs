@@ -4,7 +4,7 @@
 //!
 //! *Invariant:* a pin is write-once: whoever comes second gets the first's
 //! bytes. *Invariant:* a pin that shortened something, and the original behind
-//! it, are on disk (`synchronous=FULL`) before [`Store::pin`] returns.
+//! it, are on disk (as with `synchronous=FULL`) before [`Store::pin`] returns.
 //!
 //! Layout of the folder (0700, every file 0600):
 //! ```text
@@ -219,6 +219,8 @@ impl Store {
         let dir = folder::prepare(dir)?;
         let lock = folder::lock(&dir)?;
         let secret = Secret::of(&dir)?;
+        let originals = Originals::of(&dir);
+        originals.make_shelves().map_err(folder::at(&dir.join("originals")))?;
         let mut notices = Vec::new();
         let link = schema::open(&dir, limits.wait, &mut notices)?;
         let reader = Reader { link: schema::open_reader(&dir, limits.wait)?, refused: false };
@@ -226,7 +228,7 @@ impl Store {
         let writer = Arc::new(Writer::new(link, dir.clone(), limits.wait));
         Ok(Store {
             recorder: Recorder::new(dir.clone(), limits, Arc::clone(&writer)),
-            originals: Originals::of(&dir),
+            originals,
             dir,
             limits,
             secret,
@@ -327,16 +329,42 @@ impl Store {
         let rows: Vec<PinRow> = pins.iter().map(|(chain, pin)| PinRow::of(*chain, pin, originals)).collect();
         let project = originals.first().map_or_else(String::new, |original| original.scope.project.clone());
         let (session, shelves) = (session.clone(), self.originals.clone());
+        let fresh: Arc<Mutex<Vec<Chain>>> = Arc::default();
+        let new = Arc::clone(&fresh);
         let survives = if durable { Survives::PowerLoss } else { Survives::Death };
         let held = self.writer.commit(survives, move |db| {
             let session = sessions::number(db, &session, "", &project, now)?;
             for file in &files {
                 file.write(db, &shelves, now)?;
             }
-            rows.iter().map(|row| row.write(db, session, now)).collect::<rusqlite::Result<Vec<Pin>>>()
-        })?;
+            hold(&new).clear();
+            let mut held = Vec::with_capacity(rows.len());
+            for row in &rows {
+                let winner = row.write(db, session, now)?;
+                if winner.is_none() {
+                    hold(&new).push(row.chain);
+                }
+                held.push(winner.unwrap_or_else(|| row.pin.clone()));
+            }
+            Ok(held)
+        });
+        if let Err(StoreError::Io { .. }) = held {
+            self.take_back(&hold(&fresh));
+        }
+        let held = held?;
         self.memory.keep(chains.into_iter().zip(held.iter().cloned()));
         Ok(held)
+    }
+
+    /// The pins were written and the disk then failed to sync them: their blocks are about to be sent as they came.
+    fn take_back(&self, chains: &[Chain]) {
+        self.memory.keep(chains.iter().map(|chain| (*chain, Pin::Verbatim)));
+        let chains = chains.to_vec();
+        // When this fails too, memory still knows, as long as the process lives.
+        let _ = self.writer.commit(Survives::Death, move |db| {
+            let mut undo = db.prepare_cached("UPDATE pins SET pin = NULL WHERE chain = ?1")?;
+            chains.iter().try_for_each(|chain| undo.execute([chain.0]).map(drop))
+        });
     }
 
     /// Writes the originals' files, several at once: each waits for the disk.
@@ -521,8 +549,8 @@ impl PinRow {
         }
     }
 
-    /// Writes it, unless the chain is pinned already; gives the pin that holds.
-    fn write(&self, db: &Connection, session: i64, now: Millis) -> rusqlite::Result<Pin> {
+    /// Writes it, unless the chain is pinned already: then gives that pin.
+    fn write(&self, db: &Connection, session: i64, now: Millis) -> rusqlite::Result<Option<Pin>> {
         let new = db
             .prepare_cached("INSERT OR IGNORE INTO pins (chain, session, day, pin) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![self.chain.0, session, now.0 / expiry::DAY, self.bytes])?;
@@ -534,13 +562,13 @@ impl PinRow {
                 None => None,
             };
             // Bytes that nobody can read were sent as something we don't know: as it came is the best guess.
-            return Ok(winner.map_or(Pin::Verbatim, |(pin, _)| pin));
+            return Ok(Some(winner.map_or(Pin::Verbatim, |(pin, _)| pin)));
         }
         let mut sent = db.prepare_cached("INSERT OR IGNORE INTO sent (digest, chain) VALUES (?1, ?2)")?;
         for digest in &self.sent {
             sent.execute(params![digest, self.chain.0])?;
         }
-        Ok(self.pin.clone())
+        Ok(None)
     }
 }
 

@@ -4,8 +4,10 @@
 //! originals/ab/KEY.zst  =  skippable frame { magic u32 LE, size u32 LE, JSON }  zstd frame of the exact text
 //! ```
 //!
-//! *Invariant:* a file under its final name is whole and synced: it is written under
-//! another name, synced, renamed, and its folder synced.
+//! *Invariant:* a file under its final name is whole: it is written under another name and
+//! renamed. Then it and its folder are synced, in this order, so that a journalling file system
+//! writes its journal once; only then is it kept. What a loss of power leaves of one that was not
+//! yet kept is found out by reading (length and checksum), and written anew.
 
 use super::folder;
 use super::{KeptOriginal, Original, Scope};
@@ -54,6 +56,18 @@ impl Originals {
         Originals { dir: dir.join("originals") }
     }
 
+    /// Makes all shelves at once, so that no original waits for the sync of a new one. The caller
+    /// holds the folder's lock.
+    pub fn make_shelves(&self) -> io::Result<()> {
+        if self.dir.join("ff").exists() {
+            return Ok(());
+        }
+        for number in 0..=255_u8 {
+            make_shelf(&self.dir.join(format!("{number:02x}")))?;
+        }
+        folder::sync(&self.dir)
+    }
+
     /// Where the original is, or would be.
     pub fn path(&self, key: &Key) -> PathBuf {
         self.shelf(key).join(format!("{key}.zst"))
@@ -68,19 +82,19 @@ impl Originals {
     /// One that is there already, whole, is not written again; only its age begins anew.
     pub fn keep(&self, original: &Original, now: Millis) -> io::Result<u64> {
         let (shelf, path) = (self.shelf(&original.key), self.path(&original.key));
-        match DirBuilder::new().mode(0o700).create(&shelf) {
-            Ok(()) => folder::sync(&self.dir)?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
+        if make_shelf(&shelf)? {
+            folder::sync(&self.dir)?;
         }
         let there = matches!(self.read(&original.key), Ok(Some(kept)) if *kept.text == *original.text);
         if !there {
             self.write(original, &shelf, &path, now)?;
         }
-        folder::sync(&shelf)?;
         let file = folder::read(&path)?;
         // The age is kept in the index too; this is for the day when the index is lost.
         let _ = file.set_modified(time(now));
+        // Also when it was there: whoever wrote it may not have come as far.
+        file.sync_all()?;
+        folder::sync(&shelf)?;
         Ok(file.metadata()?.len())
     }
 
@@ -92,7 +106,6 @@ impl Originals {
             // A draft of this name is left over from a process of the same number that died.
             let mut file = folder::private().truncate(true).open(&draft)?;
             file.write_all(&bytes)?;
-            file.sync_all()?;
             fs::rename(&draft, path)
         });
         if written.is_err() {
@@ -183,6 +196,15 @@ pub(super) struct Listed {
     pub bytes: u64,
     /// When its age began.
     pub seen: Millis,
+}
+
+/// True when it was not there.
+fn make_shelf(shelf: &Path) -> io::Result<bool> {
+    match DirBuilder::new().mode(0o700).create(shelf) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The bytes of an original's file.

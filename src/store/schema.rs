@@ -4,6 +4,7 @@ use super::StoreError;
 use super::folder::{self, at};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -133,10 +134,7 @@ pub(super) fn is_held(error: &rusqlite::Error) -> bool {
 }
 
 fn migrated(path: &Path, wait: Duration) -> Result<Link, Trouble> {
-    // Made by us, so that it (and its -wal and -shm, which take its rights over) is private under any umask.
-    let file = folder::private().truncate(false).open(path).map_err(at(path)).map_err(Trouble::Other)?;
-    let fresh = file.metadata().is_ok_and(|about| about.len() == 0);
-    drop(file);
+    let fresh = make(path).map_err(at(path)).map_err(Trouble::Other)?;
     let mut link = connect(path, wait)?;
     let connection = &mut link.connection;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -158,6 +156,19 @@ fn migrated(path: &Path, wait: Duration) -> Result<Link, Trouble> {
         folder::sync(dir).map_err(at(dir)).map_err(Trouble::Other)?;
     }
     Ok(link)
+}
+
+/// Makes an empty file, so that it (and its -wal and -shm, which take its rights over) is private
+/// under any umask. True when it was not there.
+///
+/// One that is there is not touched: to close it would take away the locks that SQLite holds on it
+/// for other connections of this process.
+fn make(path: &Path) -> io::Result<bool> {
+    match folder::private().create_new(true).open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens the file as it is, with the manners that every connection of ours has.
@@ -208,12 +219,15 @@ impl Patience {
         self.0.store(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
-    /// Asked by SQLite each time the database is held. Even steps of a millisecond: with growing
-    /// ones, as SQLite's own has them, whoever waited longest comes last.
+    /// Asked by SQLite each time the database is held. Some short steps, for a commit is short, then
+    /// even ones of a millisecond: with growing ones, as SQLite's own has them, whoever waited
+    /// longest comes last.
     fn wait_a_little(&self, times: i32) -> bool {
-        let waits = u32::try_from(times).is_ok_and(|times| times < self.0.load(Ordering::Relaxed));
+        const SHORT: u32 = 8;
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        let waits = times < SHORT.saturating_add(self.0.load(Ordering::Relaxed));
         if waits {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_micros(if times < SHORT { 100 } else { 1_000 }));
         }
         waits
     }

@@ -156,6 +156,23 @@ fn an_original_can_be_read_by_zstd_itself() {
 }
 
 #[test]
+fn an_original_that_was_damaged_is_written_anew_when_it_is_kept_again() {
+    let home = home();
+    let store = open(&home);
+    let (original, _) = keep(&store, chain(1), "text", NOW);
+    let path = store.originals.path(&original.key);
+    let whole = fs::read(&path).expect("a file");
+    let mut flipped = whole.clone();
+    *flipped.last_mut().expect("a byte") ^= 1;
+    for damaged in [Vec::new(), whole[..whole.len() - 1].to_vec(), flipped] {
+        fs::write(&path, damaged).expect("a file");
+        assert!(matches!(store.original(&original.key, NOW), Err(StoreError::Io { .. })));
+        keep(&store, chain(1), "text", NOW);
+        assert_eq!(store.original(&original.key, NOW).expect("the original").text, "text");
+    }
+}
+
+#[test]
 fn an_original_is_read_without_the_database() {
     let home = home();
     let store = open(&home);
@@ -386,6 +403,7 @@ fn an_original_that_cannot_be_written_pins_nothing() {
     let original = original(&store, "text");
     // A file where the shelf would be: root, too, can't write there.
     let shelf = store.dir().join("originals").join(&original.key.as_str()[..2]);
+    fs::remove_dir(&shelf).expect("an empty shelf");
     fs::write(&shelf, "in the way").expect("a file");
     let pin = shortened(&original.key, "head");
     let held = store.pin(&session(), &[(chain(1), pin.clone())], std::slice::from_ref(&original), NOW);

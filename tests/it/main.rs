@@ -19,5 +19,6 @@ mod proxy_requests;
 mod proxy_roads;
 mod readme;
 mod rewrite;
+mod store;
 mod terminal;
 mod wrap;
