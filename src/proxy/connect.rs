@@ -28,8 +28,11 @@ use tower_service::Service;
 /// From the first look-up of a name to the end of the TLS handshake.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// A silent peer is asked whether it is still there: dead ones are found out, slow ones kept.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+/// A silent peer's machine is asked whether it is still there, so that a dead connection (a
+/// laptop that slept, another network) is found out within about a minute and a slow answer is kept.
+const ASK_AFTER: Duration = Duration::from_secs(30);
+const ASK_EVERY: Duration = Duration::from_secs(10);
+const ASK_AT_MOST: u32 = 3;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Tcp = TokioIo<TcpStream>;
@@ -114,7 +117,9 @@ impl Way {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(KEEPALIVE));
+        tcp.set_keepalive(Some(ASK_AFTER));
+        tcp.set_keepalive_interval(Some(ASK_EVERY));
+        tcp.set_keepalive_retries(Some(ASK_AT_MOST));
         let matcher = Matcher::builder()
             .https(outbound.https_proxy.clone())
             .http(outbound.http_proxy.clone())

@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// More headers than any provider sends.
 const MOST_HEADERS: usize = 1024;
@@ -37,6 +38,14 @@ pub(super) struct Upstream {
     extra_roots: Vec<PathBuf>,
     clients: OnceLock<Clients>,
 }
+
+/// HTTP/2 shares one connection among all requests: while any is open, a dead one is found out
+/// by a ping that nobody answers.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Connections that are kept for later.
+const MOST_IDLE: usize = 32;
 
 struct Clients {
     /// Speaks what the upstream likes best.
@@ -161,6 +170,9 @@ impl Upstream {
                     .http1_max_headers(MOST_HEADERS)
                     .http2_initial_stream_window_size(STREAM_WINDOW)
                     .http2_initial_connection_window_size(CONNECTION_WINDOW)
+                    .http2_keep_alive_interval(PING_EVERY)
+                    .http2_keep_alive_timeout(PING_PATIENCE)
+                    .pool_max_idle_per_host(MOST_IDLE)
                     .retry_canceled_requests(true)
                     .build(Connector::new(way.clone(), connect::tls(&roots, protocols)))
             };

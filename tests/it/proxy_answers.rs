@@ -3,9 +3,10 @@
 use crate::proxy_fake::{Fake, Next, STREAM, before, chunk, raw, setup};
 use crate::world::Client;
 use headroom::proxy;
+use proptest::prelude::*;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 /// Streams that a provider, or a broken one, might send.
 fn streams() -> Vec<(&'static str, Vec<u8>)> {
@@ -335,4 +336,50 @@ fn an_answer_may_come_before_the_request_has_ended() {
     let mut head = [0; 12];
     stream.read_exact(&mut head).unwrap();
     assert_eq!(&head, b"HTTP/1.1 413");
+}
+
+/// `bytes` in chunks of these sizes, over and over, and the end.
+fn cut(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
+    let (mut rest, mut cut) = (bytes, Vec::new());
+    for size in sizes.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, after) = rest.split_at((*size).min(rest.len()));
+        cut.extend(chunk(piece));
+        rest = after;
+    }
+    cut.extend(b"0\r\n\r\n");
+    cut
+}
+
+#[test]
+fn whatever_goes_through_comes_back_however_it_is_cut() {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let of_answer = sizes.clone();
+    let upstream = Fake::doing(move |heard, stream| {
+        let answer = cut(&heard.body, &of_answer.lock().unwrap());
+        stream.write_all(&[STREAM.as_bytes(), &answer].concat()).unwrap();
+        Next::More
+    });
+    let (_proxy, client) = before(&upstream);
+    let a_piece = prop_oneof![
+        4 => any::<Vec<u8>>(),
+        2 => "(data|event|id): ?[a-z{}\":\\[\\],0-9é]{0,40}(\n|\r|\r\n|\n\n)".prop_map(String::into_bytes),
+        1 => Just(br#"data: {"usage":{"output_tokens":1e9},"message":{"usage":[]}}"#.to_vec()),
+    ];
+    let pieces = prop::collection::vec(a_piece, 0..30);
+    let cuts = || prop::collection::vec(prop_oneof![1usize..4, 1usize..5000], 1..20);
+    let door = prop::sample::select(
+        &["/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions", "/x"][..],
+    );
+    let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(pieces in pieces, there in cuts(), back in cuts(), door in door)| {
+        let bytes = pieces.concat();
+        *sizes.lock().unwrap() = back;
+        let reply = client.send("POST", door, &[("transfer-encoding", "chunked")], &cut(&bytes, &there));
+        prop_assert!(reply.whole);
+        prop_assert_eq!(reply.status, 200);
+        prop_assert!(reply.body == bytes);
+    });
 }
