@@ -19,7 +19,7 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
     let digest = Digest::of(&lines).ok_or(Refusal::NoGain)?;
     let keep = choose(&digest, hint, &Measure::of(allowance.effort, hint));
-    let shown = digest.write(&keep, &mut Markers::of(key), |_| Vec::new(), |_| false);
+    let shown = digest.write(&keep, LEAST, &mut Markers::of(key), |_| Vec::new(), |_| false);
     if text.len() <= shown.len() {
         return Err(Refusal::NoGain);
     }
@@ -28,6 +28,9 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
     }
     Ok(Shortened { text: shown, kind: Kind::Log, compressor: "log-patterns", left_out: true })
 }
+
+/// A pattern gets a legend when it lost so many lines.
+const LEAST: u32 = 3;
 
 /// How much is kept of each thing.
 struct Measure {

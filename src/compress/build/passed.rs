@@ -4,48 +4,47 @@
 pub fn name(about: &str) -> &str {
     let about = about.trim();
     let about = about.strip_prefix("test ").unwrap_or(about);
-    let about = about.split(['\t', '[']).next().unwrap_or(about);
+    let about = about.split("  ").next().unwrap_or(about);
+    let about = about.split('\t').next().unwrap_or(about);
     // `(0.01s)`, `(5 ms)`, `(12 tests) 3ms`; a class in brackets is part of the name.
+    let about = about.strip_suffix("...").unwrap_or(about).trim_end();
     let timed =
         about.rfind(" (").filter(|&at| about[at + 2..].starts_with(|each: char| each.is_ascii_digit()));
     timed.map_or(about, |at| &about[..at]).trim_end()
 }
 
 /// `a.py::{x, y}, b.py::z`: names that follow one another share what they begin with.
+///
+/// `test_x (a.b.Class)` is told as `a.b.Class.test_x`, which is how it is named to run it.
 pub fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut told = String::new();
-    let mut shared = "";
-    let mut open = false;
+    let mut groups: Vec<(&str, &str, Vec<&str>)> = Vec::new();
     for name in names {
-        let at = name
-            .rfind("::")
-            .map(|at| at + 2)
-            .or_else(|| name.rfind(['/', '.']).map(|at| at + 1))
-            .unwrap_or(0);
-        let (begins, rest) = name.split_at(at);
-        if open && begins == shared {
-            told.push_str(", ");
-            told.push_str(rest);
-            continue;
+        let (begins, between, rest) = parts(name);
+        match groups.last_mut() {
+            Some((its, _, rests)) if *its == begins && !begins.is_empty() => rests.push(rest),
+            _ => groups.push((begins, between, vec![rest])),
         }
-        if open {
-            told.push('}');
-        }
-        if !told.is_empty() {
-            told.push_str(", ");
-        }
-        shared = begins;
-        open = !begins.is_empty();
-        told.push_str(begins);
-        if open {
-            told.push('{');
-        }
-        told.push_str(rest);
     }
-    if open {
-        told.push('}');
+    let told: Vec<String> = groups
+        .iter()
+        .map(|(begins, between, rests)| match rests.as_slice() {
+            [rest] => format!("{begins}{between}{rest}"),
+            rests => format!("{begins}{between}{{{}}}", rests.join(", ")),
+        })
+        .collect();
+    told.join(", ")
+}
+
+/// What a name shares with its neighbours, what stands between, and its own part.
+fn parts(name: &str) -> (&str, &str, &str) {
+    if let Some((rest, class)) = name.strip_suffix(')').and_then(|name| name.split_once(" (")) {
+        return (class, ".", rest);
     }
-    told
+    // What stands in brackets are a test's parameters.
+    let plain = &name[..name.find('[').unwrap_or(name.len())];
+    let at =
+        plain.rfind("::").map(|at| at + 2).or_else(|| plain.rfind(['/', '.']).map(|at| at + 1)).unwrap_or(0);
+    (&name[..at], "", &name[at..])
 }
 
 #[cfg(test)]
@@ -65,6 +64,8 @@ mod tests {
             assert_eq!(name(about), want, "{about}");
         }
         let names = ["a.py::x", "a.py::y", "b.py::z", "TestX", "TestY"];
-        assert_eq!(listed(names.into_iter()), "a.py::{x, y}, b.py::{z}, TestX, TestY");
+        assert_eq!(listed(names.into_iter()), "a.py::{x, y}, b.py::z, TestX, TestY");
+        let names = ["test_a (m.C)", "test_b (m.C)", "test_a (m.D)"];
+        assert_eq!(listed(names.into_iter()), "m.C.{test_a, test_b}, m.D.test_a");
     }
 }

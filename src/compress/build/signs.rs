@@ -31,6 +31,13 @@ pub enum Role {
     Progress,
 }
 
+impl Role {
+    /// True for what is only counted or named: passed and skipped tests, progress.
+    pub fn is_quiet(self) -> bool {
+        matches!(self, Passed | Skipped | Progress)
+    }
+}
+
 /// Where in a line a sign stands, blanks aside.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -40,6 +47,8 @@ enum At {
     Edge,
     /// At its end.
     End,
+    /// At the end of a line that begins with `test`.
+    TestEnd,
     /// Anywhere.
     Any,
 }
@@ -55,7 +64,7 @@ const fn sign(role: Role, at: At, text: &'static str) -> Sign {
     Sign { role, at, text }
 }
 
-use At::{Any, Edge, End, Start};
+use At::{Any, Edge, End, Start, TestEnd};
 use Role::{Error, Failed, Heading, Passed, Place, Progress, Report, Skipped, Summary, Warning};
 
 /// The table. Grouped by tool; a sign that several tools share stands with the first.
@@ -75,6 +84,7 @@ const SIGNS: &[Sign] = &[
     sign(Summary, Any, " passed, "),
     sign(Summary, Any, "no tests ran"),
     sign(Heading, Any, "test session starts"),
+    sign(Heading, Any, "test process starts"),
     sign(Heading, Any, "= FAILURES ="),
     sign(Heading, Any, "= ERRORS ="),
     sign(Heading, Any, "= PASSES ="),
@@ -104,6 +114,13 @@ const SIGNS: &[Sign] = &[
     sign(Skipped, End, "... expected failure"),
     sign(Progress, Start, "Creating table "),
     sign(Progress, Start, "Applying "),
+    // SymPy
+    sign(Failed, TestEnd, " F"),
+    sign(Failed, TestEnd, " E"),
+    sign(Passed, TestEnd, " ok"),
+    sign(Skipped, TestEnd, " s"),
+    sign(Skipped, TestEnd, " f"),
+    sign(Summary, Any, "tests finished: "),
     // cargo, rustc
     sign(Error, Edge, "error: "),
     sign(Error, Edge, "error["),
@@ -186,6 +203,7 @@ const SIGNS: &[Sign] = &[
     sign(Error, Any, "undefined reference to "),
     sign(Error, Any, "ld returned "),
     sign(Warning, Any, ": warning"),
+    sign(Warning, Any, "Warning: "),
     sign(Warning, Any, "  warning  "),
     sign(Summary, Any, " problems ("),
     sign(Summary, Edge, "Found "),
@@ -315,6 +333,17 @@ pub struct Told {
     pub about: (u32, u32),
 }
 
+/// True for `test_x (package.module.Class)` alone on its line: its result stands on the next.
+pub fn is_name_of_next(line: &str) -> bool {
+    line.split_once(" (").is_some_and(|(name, class)| {
+        let word =
+            |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+        !name.is_empty()
+            && word(name)
+            && class.strip_suffix(')').is_some_and(|class| class.contains('.') && word(class))
+    })
+}
+
 /// What `line` is; `None` when nothing marks it.
 pub fn of(line: &str) -> Option<Told> {
     let bytes = line.as_bytes();
@@ -328,6 +357,7 @@ pub fn of(line: &str) -> Option<Told> {
             Start => found.start() == edge,
             Edge => found.start() == 0,
             End => found.end() == end,
+            TestEnd => found.end() == end && line.starts_with("test"),
             Any => true,
         };
         if stands && best.is_none_or(|(its, _, _)| row < its) {

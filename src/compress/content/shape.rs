@@ -36,13 +36,14 @@ const BUILD_SIGNS: &[&str] = &[
     r"^(ok|FAIL|\?)\s+\S+\s+(\(cached\)|\[no test files\]|\[build failed\]|[\d.]+s)",
     r"^(go: (downloading|finding|extracting|upgraded|added) )",
     // pytest, unittest
-    r"^=+ .*(test session starts|FAILURES|ERRORS|short test summary|passed|failed|error|warnings summary|no tests ran).* ?=+$",
+    r"^=+ .*(test session starts|test process starts|FAILURES|ERRORS|short test summary|passed|failed|error|warnings summary|no tests ran).* ?=+$",
     r"^(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) \S+",
     r"^\S+::\S+ (PASSED|FAILED|ERROR|SKIPPED|XFAIL)",
     r"^_{3,} .+ _{3,}$",
     r"^(FAIL|ERROR): \w+ \(",
     r"^Ran \d+ tests? in [\d.]+s",
     r"\.\.\. (ok|FAIL|ERROR|skipped)",
+    r"^test_\w+ (ok|F|E|X|f|s|w)$",
     // jest, vitest, mocha, TAP
     r"^(PASS|FAIL) +\S+\.(js|jsx|ts|tsx|mjs|cjs|vue)\b",
     r"^(Tests|Test Suites|Test Files|Snapshots):? +\d+ ",

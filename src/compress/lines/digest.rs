@@ -71,31 +71,34 @@ impl<'a> Digest<'a> {
 
     /// Writes the kept lines, the legend and the markers.
     ///
-    /// `told` says of a gap what its caller knows better, and which of its lines that covers.
+    /// `told` says of a gap what its caller knows better, `covered` which lines that is true of. A pattern
+    /// gets a legend when it lost `least` other lines or more.
     pub fn write(
         &self,
         keep: &[bool],
+        least: u32,
         markers: &mut Markers<'_>,
         told: impl Fn(Range<usize>) -> Vec<String>,
         covered: impl Fn(usize) -> bool,
     ) -> String {
-        // Patterns that lost a line get a number, in the order of their first line.
-        let mut names: Vec<Option<u32>> = vec![None; self.patterns.list.len()];
+        let mut lost = vec![0_u32; self.patterns.list.len()];
         for (line, kept) in keep.iter().enumerate() {
             if !kept && !self.folded(line) && !covered(line) {
-                names[self.patterns.of_line[line] as usize] = Some(0);
+                lost[self.patterns.of_line[line] as usize] += 1;
             }
         }
+        // The patterns are numbered in the order of their first line.
+        let mut names: Vec<Option<u32>> = vec![None; self.patterns.list.len()];
         let mut legends = Vec::new();
-        for (pattern, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_some()) {
-            let Some(detail) = &self.details[pattern] else {
-                *name = None;
-                continue;
-            };
-            let number = legends.len() + 1;
-            *name = Some(number as u32);
-            let count = counted(self.members.of(pattern).len(), "line");
-            legends.push(format!("#{number} is {count} like: {}", detail.text));
+        for (pattern, name) in names.iter_mut().enumerate().filter(|(pattern, _)| least <= lost[*pattern]) {
+            if let Some(detail) =
+                self.details[pattern].as_ref().filter(|detail| !detail.text.trim().is_empty())
+            {
+                let number = legends.len() + 1;
+                *name = Some(number as u32);
+                let count = counted(self.members.of(pattern).len(), "line");
+                legends.push(format!("#{number} is {count} like: {}", detail.text));
+            }
         }
         write::write(self.lines, keep, &legends, markers, |gap| {
             let mut parts = told(gap.clone());

@@ -116,7 +116,7 @@ fn hits() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn grouping_decodes_to_the_same_bytes(text in hits()) {
-        match super::grouped::encode(&text) {
+        match grouped::encode(&text) {
             Ok(grouped) => prop_assert_eq!(decode(&grouped), Some(text)),
             Err(because) => prop_assert_ne!(because, Refusal::NotVerified, "{:?}", text),
         }
