@@ -6,6 +6,7 @@
 mod world;
 
 mod bench;
+mod claude;
 mod demo;
 mod install;
 mod laws;

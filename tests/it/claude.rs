@@ -1,0 +1,316 @@
+//! The real Claude Code against the scripted provider: directly, and wrapped.
+//!
+//! Installed from npm into the target folder when that can be done; skipped with a
+//! printed reason when not.
+
+use crate::terminal::Terminal;
+use crate::world::{World, eventually, log, rows, skip};
+use headroom::demo::provider::Rules;
+use headroom::demo::script::{Asked, Script, Turn};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The version whose behaviour these tests were written down from.
+const VERSION: &str = "2.1.197";
+
+/// The real program; `None`, with the reason printed, when it can't be had.
+fn claude() -> Option<&'static Path> {
+    static CLAUDE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let claude = CLAUDE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("claude-{VERSION}"));
+        let program = folder.join("node_modules/.bin/claude");
+        if !program.exists() {
+            install(&folder)?;
+        }
+        let answers = Command::new(&program).arg("--version").env("HOME", &folder).output();
+        let answers = answers.map_err(|error| format!("{}: {error}", program.display()))?;
+        let said = String::from_utf8_lossy(&answers.stdout).into_owned();
+        if said.starts_with(VERSION) {
+            Ok(program)
+        } else {
+            Err(format!("it says {said:?} when asked for its version"))
+        }
+    });
+    match claude {
+        Ok(program) => Some(program),
+        Err(reason) => {
+            skip(&format!("Claude Code {VERSION} can't be had from npm: {reason}"));
+            None
+        }
+    }
+}
+
+fn install(folder: &Path) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let package = format!("@anthropic-ai/claude-code@{VERSION}");
+    let mut npm = Command::new("npm")
+        .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--prefix"])
+        .arg(folder)
+        .arg(&package)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("npm: {error}"))?;
+    let began = Instant::now();
+    loop {
+        match npm.try_wait().map_err(|error| error.to_string())? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(format!("npm install: {status}")),
+            None if Duration::from_secs(240) < began.elapsed() => {
+                let _ = npm.kill();
+                return Err("npm install takes too long".to_owned());
+            }
+            None => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+/// A fact from the middle of what a tool printed.
+const ROW: &str = "FAILED: disk quota exceeded on volume vol-7731";
+const LINE: &str = "ERROR payment failed: card network timeout";
+/// A line of the log that is like all the others, so that it is left out.
+const LIKE_OTHERS: &str = "path=/api/items/100 status=200";
+
+/// A login; Claude Code remembers by its last 20 letters that the user has agreed to it.
+const KEY: &str = "sk-ant-api03-mock-mock-mock-mock";
+
+/// A world with Claude Code as the agent, logged in by key, past its first-run questions.
+fn world(claude: &Path, script: Script) -> World {
+    let mut world = World::with(Rules::default(), script);
+    let upstream = world.provider().base_url();
+    world
+        .set("ANTHROPIC_BASE_URL", &upstream)
+        .set("ANTHROPIC_API_KEY", KEY)
+        .set("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
+        .set("DISABLE_AUTOUPDATER", "1")
+        .set("TERM", "xterm-256color")
+        // In its terminal it looks for plugins and updates of its own, which is not ours to forbid; it finds nobody.
+        .set("HTTPS_PROXY", "http://127.0.0.1:9");
+    let state = json!({
+        "hasCompletedOnboarding": true, "lastOnboardingVersion": "99.0.0", "theme": "dark", "numStartups": 5,
+        "customApiKeyResponses": {"approved": [&KEY[KEY.len() - 20..]], "rejected": []},
+        "projects": {world.project().display().to_string(): {
+            "hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true, "allowedTools": []}},
+    });
+    world.file("home/.claude.json", state.to_string());
+    world.file("home/.claude/settings.json", "{ \"includeCoAuthoredBy\" : false }\n");
+    world.file("work/orders.json", rows(110));
+    world.file("work/app.log", log(240));
+    let link = world.file("bin/claude", "");
+    fs::remove_file(&link).expect("it is there");
+    std::os::unix::fs::symlink(claude, &link).expect("a link");
+    world.may_leave("home").may_leave("tmp");
+    world
+}
+
+/// Prints both files, gets back what was left out when something was, and quotes what it saw.
+fn reads_two_files() -> Script {
+    Box::new(|asked| {
+        if !asked.offers_tools() {
+            return Turn::says("A title");
+        }
+        match asked.turns() {
+            0 => Turn::calls("Bash", json!({"command": "cat orders.json", "description": "orders"})),
+            1 => Turn::calls("Bash", json!({"command": "cat app.log", "description": "log"})),
+            2 => match key_in(asked) {
+                Some(key) => {
+                    Turn::calls("mcp__headroom__headroom_retrieve", json!({"key": key, "lines": "95-105"}))
+                }
+                None => {
+                    Turn::calls("Bash", json!({"command": "sed -n 95,105p app.log", "description": "lines"}))
+                }
+            },
+            _ => Turn::says(&quoted(asked)),
+        }
+    })
+}
+
+fn results(asked: &Asked<'_>) -> String {
+    asked.results().into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
+}
+
+fn key_in(asked: &Asked<'_>) -> Option<String> {
+    let results = results(asked);
+    let (_, rest) = results.rsplit_once("; original kept: headroom retrieve ")?;
+    Some(rest.split(']').next()?.to_owned())
+}
+
+fn quoted(asked: &Asked<'_>) -> String {
+    let results = results(asked);
+    let seen = |fact: &str| if results.contains(fact) { fact.to_owned() } else { format!("no {fact:?}") };
+    format!("I saw {}; {}; {}.", seen(ROW), seen(LINE), seen(LIKE_OTHERS))
+}
+
+const TYPED: [&str; 5] =
+    ["-p", "Report what is wrong", "--allowedTools", "Bash Read Task Agent", "--verbose"];
+
+/// Paths in the home, with what differs from run to run made alike.
+fn paths_in_home(world: &World) -> BTreeSet<String> {
+    // Numbers, and names made of hex digits.
+    let alike = |path: PathBuf| {
+        let path = path.display().to_string().replace(&folder_of(world), "WORLD");
+        let letters = |word: &str| word.chars().any(|letter| letter.is_ascii_digit());
+        let words = path.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric());
+        words.map(|word| if letters(word) { "#" } else { word }).collect::<String>()
+    };
+    let mut found = BTreeSet::new();
+    let mut open = vec![world.home()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open.push(entry.path());
+            }
+            found.insert(alike(entry.path().strip_prefix(world.home()).expect("it is below").to_owned()));
+        }
+    }
+    found
+}
+
+/// The name of the world's own folder, as Claude Code writes it into names of its own.
+fn folder_of(world: &World) -> String {
+    let name =
+        world.home().parent().and_then(Path::file_name).expect("a folder").to_string_lossy().into_owned();
+    name.replace('.', "-")
+}
+
+#[test]
+fn claude_code_pays_less_and_gives_the_same_answer() {
+    let Some(claude) = claude() else { return };
+    let direct = world(claude, reads_two_files());
+    let mut bare = direct.program(Path::new("claude"), &TYPED);
+    bare.arg("--output-format=text");
+    let answer = direct.finish(bare).succeeded();
+    assert_eq!(answer, format!("I saw {ROW}; {LINE}; {LIKE_OTHERS}.\n"));
+
+    let wrapped = world(claude, reads_two_files());
+    let mut arguments = vec!["wrap", "--quiet", "claude"];
+    arguments.extend(TYPED);
+    assert_eq!(wrapped.run(&arguments).succeeded(), answer);
+
+    let (before, after) = (direct.provider().billed(), wrapped.provider().billed());
+    let all = |usage: &headroom::receipt::Usage| usage.input().0;
+    assert!(
+        (all(&after) as f64) < 0.8 * all(&before) as f64,
+        "{} tokens directly, {} wrapped",
+        all(&before),
+        all(&after)
+    );
+    let share = |usage: &headroom::receipt::Usage| usage.cache_read.0 as f64 / all(usage) as f64;
+    assert_eq!(wrapped.provider().broken_prefixes(), [], "no history was changed after it was sent");
+    let sent = wrapped.provider().messages();
+    let offers = |seen: &headroom::demo::provider::Seen, tool: &str| {
+        seen.json()["tools"].as_array().is_some_and(|tools| tools.iter().any(|it| it["name"] == tool))
+    };
+    assert!(
+        sent.iter().all(|seen| offers(seen, "mcp__headroom__headroom_retrieve")),
+        "from the first request on"
+    );
+    assert!(sent.iter().all(|seen| seen.json()["stream"] == true), "streaming stays streaming");
+    // Each turn finds in the cache all that the one before has sent.
+    let usages: Vec<_> = sent.iter().filter_map(|seen| seen.usage).collect();
+    for pair in usages.windows(2) {
+        assert_eq!(
+            pair[1].cache_read.0,
+            pair[0].cache_read.0 + pair[0].cache_write_5m.0 + pair[0].cache_write_1h.0
+        );
+    }
+    eprintln!(
+        "Claude Code {VERSION}: {} tokens in directly ({:.0} % from the cache), {} wrapped ({:.0} %)",
+        all(&before),
+        100.0 * share(&before),
+        all(&after),
+        100.0 * share(&after)
+    );
+
+    let stats = wrapped.run(&["stats"]).succeeded();
+    assert!(stats.contains("json-table") && stats.contains("log-"), "{stats}");
+    eprintln!("{stats}");
+
+    let settings = fs::read_to_string(wrapped.home().join(".claude/settings.json")).expect("it is there");
+    assert_eq!(settings, "{ \"includeCoAuthoredBy\" : false }\n");
+    // Claude Code's own log of what an MCP server says, kept for each server there is.
+    let (logs, own): (BTreeSet<String>, BTreeSet<String>) =
+        paths_in_home(&wrapped).into_iter().partition(|path| path.contains("/mcp-logs-headroom"));
+    let mut new = &own - &paths_in_home(&direct);
+    new.retain(|path| !logs.iter().any(|log| log.starts_with(path.as_str())));
+    assert_eq!(new, BTreeSet::new(), "nothing in the home that a direct run would not have left");
+}
+
+#[test]
+fn a_sub_agent_of_claude_code_can_get_an_original_back() {
+    let Some(claude) = claude() else { return };
+    let script: Script = Box::new(|asked| {
+        if !asked.offers_tools() {
+            return Turn::says("A title");
+        }
+        let within = asked.body["messages"].to_string().contains("You are the one below");
+        let main = asked.body["messages"][0].to_string().contains("Ask the one below");
+        match (main, asked.turns()) {
+            (true, 0) => {
+                let tool = if asked.tools().contains(&"Agent") { "Agent" } else { "Task" };
+                let input = json!({"description": "look", "prompt": "You are the one below: read the log",
+                                   "subagent_type": "general-purpose", "run_in_background": false});
+                Turn::calls(tool, input)
+            }
+            (true, _) => Turn::says(&format!("It said: {}", results(asked))),
+            (false, 0) if within => {
+                Turn::calls("Bash", json!({"command": "cat app.log", "description": "log"}))
+            }
+            (false, 1) => match key_in(asked) {
+                Some(key) => {
+                    Turn::calls("mcp__headroom__headroom_retrieve", json!({"key": key, "lines": "95-105"}))
+                }
+                None => Turn::says("nothing was left out"),
+            },
+            _ if results(asked).contains(LIKE_OTHERS) => Turn::says("the line came back"),
+            _ => Turn::says(&format!("no line; the tools are {:?}; {}", asked.tools(), results(asked))),
+        }
+    });
+    let world = world(claude, script);
+    let said = world
+        .run(&["wrap", "--quiet", "claude", "-p", "Ask the one below", "--allowedTools", "Bash Task Agent"])
+        .succeeded();
+    assert!(said.contains("the line came back"), "{said}");
+    assert_eq!(world.provider().broken_prefixes(), []);
+}
+
+#[test]
+fn claude_code_works_in_its_terminal_and_stops_and_goes_on() {
+    let Some(claude) = claude() else { return };
+    let world = world(claude, reads_two_files());
+    let mut command = world.program(Path::new("/bin/bash"), &["--norc", "--noprofile", "--noediting", "-i"]);
+    command.env("PS1", "prompt> ").env("HISTFILE", "/dev/null");
+    let mut terminal = Terminal::start(&command);
+    terminal.sees("prompt> ");
+    let line = format!("{} wrap claude --allowedTools 'Bash Read'\n", env!("CARGO_BIN_EXE_headroom"));
+    terminal.type_keys(line).sees("headroom: claude gets one read-only tool").sees("shortcuts");
+    // Its MCP servers are connected some time after its prompt is there.
+    std::thread::sleep(Duration::from_secs(3));
+    terminal.type_keys("Report what is wrong").sees("wrong");
+    std::thread::sleep(Duration::from_millis(500));
+    terminal.type_keys("\r").sees("FAILED:").sees("vol-7731").sees("items/100");
+    assert!(world.provider().messages().len() >= 4);
+    terminal.resize(40, 120);
+
+    terminal.type_keys("\x1a").sees("suspended").sees("Stopped").sees("prompt> ");
+    terminal.type_keys("echo $((6 * 7)) $(stty -a | grep -c ' -icanon')\n").sees("\n42 0");
+    terminal.type_keys("fg\n").sees("shortcuts");
+    // It draws before it reads key by key again.
+    std::thread::sleep(Duration::from_secs(1));
+    terminal.type_keys("\x03").sees("again");
+    terminal.type_keys("\x03").sees("headroom: ").sees("saved").sees("headroom stats").sees("prompt> ");
+    terminal.type_keys("echo $((6 * 7)) $(stty -a | grep -c ' -icanon')\n").sees("\n42 0");
+    terminal.type_keys("exit\n");
+    terminal.ends();
+    eventually("nothing of it runs any more", || {
+        let table = Command::new("ps").args(["-A", "-o", "args="]).output().expect("ps runs");
+        !String::from_utf8_lossy(&table.stdout)
+            .contains(&folder_of(&world).replace("headroom-it-", "/headroom-it-"))
+    });
+}
