@@ -1,5 +1,7 @@
 //! headroom, started again by headroom.
 
+use super::signals::Signals;
+use signal_hook::consts::{SIGINT, SIGQUIT};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,9 +17,12 @@ pub fn path() -> io::Result<PathBuf> {
 
 /// Runs this program with `arguments` and exactly this environment, on our own terminal, to its end.
 ///
+/// Ctrl-C reaches both; it is the other one's to end by, and ours to clean up after.
+///
 /// # Errors
 /// When it can't be started.
 pub fn run(arguments: &[&str], environment: &[(OsString, OsString)]) -> io::Result<ExitStatus> {
+    let _not_ours = Signals::listen([SIGINT, SIGQUIT])?;
     let environment = environment.iter().map(|(name, value)| (name, value));
     Command::new(path()?).args(arguments).env_clear().envs(environment).status()
 }

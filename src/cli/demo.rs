@@ -40,8 +40,10 @@ pub fn run(_args: Args) -> Verdict {
     let environment = environment(home.path(), &provider.base_url());
     let status =
         itself::run(&["wrap", "--quiet", AGENT], &environment).context("the agent could not be started")?;
-    if !status.success() {
-        return Err(failed(format!("the agent ended with {status}")));
+    match status.code() {
+        Some(0) => {}
+        Some(INTERRUPTED) => return Ok(ExitCode::from(130)),
+        _ => return Err(failed(format!("the agent ended with {status}"))),
     }
     let diary: Diary =
         serde_json::from_slice(&std::fs::read(&diary_file).context("the agent kept no diary")?)
@@ -67,6 +69,8 @@ pub fn run(_args: Args) -> Verdict {
 
 /// The demo's agent, by its name after `headroom wrap`.
 const AGENT: &str = "demo";
+/// How a program ends that Ctrl-C ended, as shells show it.
+const INTERRUPTED: i32 = 130;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();

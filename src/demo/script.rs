@@ -68,6 +68,14 @@ impl Asked<'_> {
             .collect()
     }
 
+    /// The tool and the first argument of the call with this id.
+    pub fn call(&self, id: &str) -> Option<(&str, &str)> {
+        let blocks =
+            self.messages().iter().flat_map(|message| message["content"].as_array().into_iter().flatten());
+        let call = blocks.filter(|block| block["type"] == "tool_use").find(|block| block["id"] == id)?;
+        Some((call["name"].as_str()?, call["input"].as_object()?.values().next()?.as_str()?))
+    }
+
     fn messages(&self) -> &[Value] {
         self.body["messages"].as_array().map_or(&[], Vec::as_slice)
     }

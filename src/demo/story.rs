@@ -64,16 +64,24 @@ fn searches(asked: &Asked<'_>) -> Turn {
     }
 }
 
-/// Asks for the original of something that was left out, best of the orders.
+/// Asks for the original of something that was left out: of the test run, if it can choose.
 fn asks_back(asked: &Asked<'_>) -> Turn {
-    let keyed: Vec<(String, Key)> =
-        asked.results().into_iter().filter_map(|(_, text)| key_in(&text).map(|key| (text, key))).collect();
-    let orders = keyed.iter().find(|(text, _)| text.contains("50404")).or(keyed.last());
-    match orders {
-        Some((_, key)) => Turn::says(
-            "Some orders were left out of that list. I want to see every one, so I ask for the original.",
-        )
-        .and_calls("Bash", json!({"command": format!("headroom retrieve {key}")})),
+    let mut keyed: Vec<(String, Key)> = asked
+        .results()
+        .into_iter()
+        .filter_map(|(id, text)| {
+            let (_, argument) = asked.call(&id)?;
+            Some((argument.to_owned(), key_in(&text)?))
+        })
+        .collect();
+    keyed.sort_by_key(|(argument, _)| argument != TESTS.line);
+    match keyed.first() {
+        Some((argument, key)) => {
+            let says = format!(
+                "Not all that `{argument}` printed is here. I want to see the rest, so I ask for it."
+            );
+            Turn::says(&says).and_calls("Bash", json!({"command": format!("headroom retrieve {key}")}))
+        }
         None => Turn::says("Nothing was left out of what I read."),
     }
 }
