@@ -8,7 +8,7 @@ mod machine;
 
 pub use machine::SCHEMA;
 
-use super::money::{self, Money, Standing};
+use super::money::{self, Money, Standing, Worth};
 use super::price::Prices;
 use crate::receipt::Usage;
 use crate::refusal::Refusal;
@@ -141,8 +141,7 @@ impl Sums {
         (0 < self.priced).then_some(self.saved)
     }
 
-    fn add(&mut self, row: &RequestRow, call: Option<Tokens>, prices: &Prices) {
-        let worth = money::worth(row, call, prices);
+    fn add(&mut self, row: &RequestRow, worth: &Worth) {
         self.requests += 1;
         match money::standing(row) {
             Standing::Failed => self.failed += 1,
@@ -297,7 +296,8 @@ impl<'a> Tally<'a> {
         let call = row.usage.and_then(|usage| {
             self.outputs.insert((row.session.clone(), row.model.clone(), row.preamble), usage.output)
         });
-        self.total.add(row, call, self.prices);
+        let worth = money::worth(row, call, self.prices);
+        self.total.add(row, &worth);
         let name = name_of(row, self.by, self.zone);
         let group = self.groups.entry(name).or_insert_with_key(|name| Group {
             name: name.clone(),
@@ -308,7 +308,7 @@ impl<'a> Tally<'a> {
             last: row.at,
             sums: Sums::default(),
         });
-        group.sums.add(row, call, self.prices);
+        group.sums.add(row, &worth);
         group.first = group.first.min(row.at);
         group.last = group.last.max(row.at);
         group.agents.insert(row.agent.clone());

@@ -247,6 +247,23 @@ fn the_json_has_a_shape_that_programs_can_rely_on() {
         ..report(&rows)
     };
     insta::assert_json_snapshot!(full.json());
+    every_key_is_documented(&full.json(), "");
+}
+
+/// Every key stands in `docs/stats-json.md`, in a table or in the text.
+#[track_caller]
+fn every_key_is_documented(value: &serde_json::Value, path: &str) {
+    let documented = include_str!("../../../docs/stats-json.md");
+    if let Some(object) = value.as_object() {
+        for (key, inner) in object {
+            let deeper = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let outer = inner.is_object() && !matches!(key.as_str(), "total" | "prices");
+            let said = [format!("`{key}`"), format!("`{deeper}`")].iter().any(|key| documented.contains(key));
+            assert!(outer || said, "`{deeper}` is not in docs/stats-json.md");
+            every_key_is_documented(inner, if outer { key } else { "" });
+        }
+    }
+    value.as_array().into_iter().flatten().for_each(|inner| every_key_is_documented(inner, path));
 }
 
 #[test]
