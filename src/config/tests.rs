@@ -160,3 +160,40 @@ fn one_folder_holds_everything_when_it_is_asked_for() {
     assert_eq!(asked.agents(), Path::new("/somewhere/agents"));
     assert_eq!(asked.data, Path::new("/somewhere"));
 }
+
+mod reading {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever stands in the file: it is read, or the slip is named with a line of the file.
+        #[test]
+        fn any_file_is_read_or_its_slip_is_named(
+            text in prop_oneof![
+                ".{0,80}",
+                "(?s)(profile|enabled|originals|proxy|rules|mcp|\\[|\\]|=|\\.|\"|'|\n| |true|-?[0-9]{1,22}|1d|\\{|\\}|,){0,40}",
+            ],
+        ) {
+            match with(&text) {
+                Ok(config) => prop_assert_eq!(config.entries().len(), NAMES.len() + config.rules.len()),
+                Err(error) => {
+                    let said = error.to_string();
+                    let line: usize = said
+                        .strip_prefix("/h/config.toml:")
+                        .and_then(|rest| rest.split(':').next())
+                        .and_then(|line| line.parse().ok())
+                        .expect("file and line");
+                    prop_assert!((1..=text.matches('\n').count() + 1).contains(&line), "{}", said);
+                }
+            }
+        }
+
+        /// A size or an age that is said reads back as the same.
+        #[test]
+        fn quantities_read_back(bytes in 1u64..1 << 50, seconds in 1u64..1_000_000_000) {
+            prop_assert_eq!(quantity::bytes(&quantity::bytes_said(bytes)), Some(bytes));
+            let span = Duration::from_secs(seconds);
+            prop_assert_eq!(quantity::span(&quantity::span_said(span)), Some(span));
+        }
+    }
+}
