@@ -251,6 +251,10 @@ fn drop_pins(writer: &Writer, which: &'static str, bound: rusqlite::types::Value
                 select.query_map([&bound], |row| row.get(0))?.collect::<Result<_, _>>()?;
             for chain in &chains {
                 db.prepare_cached("DELETE FROM sent WHERE chain = ?1")?.execute([chain])?;
+                db.prepare_cached(
+                    "DELETE FROM bodies WHERE number = (SELECT body FROM pins WHERE chain = ?1)",
+                )?
+                .execute([chain])?;
                 db.prepare_cached("DELETE FROM pins WHERE chain = ?1")?.execute([chain])?;
             }
             Ok(chains.len() as u64)
@@ -277,8 +281,8 @@ impl Store {
                     "SELECT coalesce(sum(bytes), 0) FROM originals WHERE expired IS NULL",
                 )?,
                 expired: count("SELECT count(*) FROM originals WHERE expired IS NOT NULL")?,
-                pins_verbatim: count("SELECT count(*) FROM pins WHERE pin IS NULL")?,
-                pins_shortened: count("SELECT count(*) FROM pins WHERE pin IS NOT NULL")?,
+                pins_verbatim: count("SELECT count(*) FROM pins WHERE body IS NULL")?,
+                pins_shortened: count("SELECT count(*) FROM pins WHERE body IS NOT NULL")?,
                 sessions: count("SELECT count(*) FROM sessions")?,
                 requests: count("SELECT count(*) FROM requests")?,
                 database_bytes: 0,
@@ -341,7 +345,7 @@ impl Store {
                     db.query_row("SELECT count(*) FROM requests", [], |row| row.get::<_, i64>(0))?;
                 db.execute_batch(
                     "DELETE FROM requests; DELETE FROM blocks; DELETE FROM refusals; DELETE FROM retrievals;
-                     DELETE FROM faults; DELETE FROM sessions; DELETE FROM originals; DELETE FROM sent;",
+                     DELETE FROM faults; DELETE FROM sessions; DELETE FROM originals; DELETE FROM sent; DELETE FROM bodies;",
                 )?;
                 Ok(natural(requests))
             })?;

@@ -277,7 +277,7 @@ impl Store {
         self.read(|db| {
             // One look at the database for all of them.
             let look = db.unchecked_transaction()?;
-            let mut select = db.prepare_cached("SELECT pin, day FROM pins WHERE chain = ?1")?;
+            let mut select = db.prepare_cached(PIN)?;
             for place in missing {
                 let chain = chains[place];
                 let mut rows = select.query([chain.0])?;
@@ -362,7 +362,7 @@ impl Store {
         let chains = chains.to_vec();
         // When this fails too, memory still knows, as long as the process lives.
         let _ = self.writer.commit(Survives::Death, move |db| {
-            let mut undo = db.prepare_cached("UPDATE pins SET pin = NULL WHERE chain = ?1")?;
+            let mut undo = db.prepare_cached("UPDATE pins SET body = NULL WHERE chain = ?1")?;
             chains.iter().try_for_each(|chain| undo.execute([chain.0]).map(drop))
         });
     }
@@ -525,6 +525,10 @@ impl KeptFile {
     }
 }
 
+/// The pin of a chain. Bodies lie apart, so that the table of chains stays small and close together.
+const PIN: &str =
+    "SELECT b.pin, p.day FROM pins p LEFT JOIN bodies b ON b.number = p.body WHERE p.chain = ?1";
+
 /// A pin, ready to be written.
 struct PinRow {
     chain: Chain,
@@ -552,10 +556,10 @@ impl PinRow {
     /// Writes it, unless the chain is pinned already: then gives that pin.
     fn write(&self, db: &Connection, session: i64, now: Millis) -> rusqlite::Result<Option<Pin>> {
         let new = db
-            .prepare_cached("INSERT OR IGNORE INTO pins (chain, session, day, pin) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.chain.0, session, now.0 / expiry::DAY, self.bytes])?;
+            .prepare_cached("INSERT OR IGNORE INTO pins (chain, session, day) VALUES (?1, ?2, ?3)")?
+            .execute(params![self.chain.0, session, now.0 / expiry::DAY])?;
         if new == 0 {
-            let mut select = db.prepare_cached("SELECT pin FROM pins WHERE chain = ?1")?;
+            let mut select = db.prepare_cached(PIN)?;
             let mut rows = select.query([self.chain.0])?;
             let winner = match rows.next()? {
                 Some(row) => pins::read(row.get_ref(0)?.as_blob_or_null()?),
@@ -563,6 +567,11 @@ impl PinRow {
             };
             // Bytes that nobody can read were sent as something we don't know: as it came is the best guess.
             return Ok(Some(winner.map_or(Pin::Verbatim, |(pin, _)| pin)));
+        }
+        if let Some(bytes) = &self.bytes {
+            db.prepare_cached("INSERT INTO bodies (pin) VALUES (?1)")?.execute([bytes])?;
+            db.prepare_cached("UPDATE pins SET body = ?2 WHERE chain = ?1")?
+                .execute(params![self.chain.0, db.last_insert_rowid()])?;
         }
         let mut sent = db.prepare_cached("INSERT OR IGNORE INTO sent (digest, chain) VALUES (?1, ?2)")?;
         for digest in &self.sent {

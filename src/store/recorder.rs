@@ -191,7 +191,7 @@ impl Desk {
             let result = self.writer.commit(Survives::Death, move |connection| {
                 batch.iter().try_for_each(|entry| entry.write(connection))?;
                 let at = batch.last().map_or(Millis(0), Entry::at);
-                requests::write_fault(connection, "receipts_dropped", at, dropped)
+                requests::write_fault(connection, Refusal::StoreFailed.name(), at, dropped)
             });
             if result.is_ok() {
                 self.dropped.fetch_sub(dropped, Ordering::Relaxed);

@@ -17,7 +17,8 @@ const STEPS: &[&str] = &["
         number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, agent TEXT NOT NULL, project TEXT NOT NULL,
         began INTEGER NOT NULL, frozen TEXT, breaker_at INTEGER, breaker_why TEXT);
     CREATE TABLE pins (
-        chain BLOB PRIMARY KEY, session INTEGER NOT NULL, day INTEGER NOT NULL, pin BLOB) WITHOUT ROWID;
+        chain BLOB PRIMARY KEY, session INTEGER NOT NULL, day INTEGER NOT NULL, body INTEGER) WITHOUT ROWID;
+    CREATE TABLE bodies (number INTEGER PRIMARY KEY, pin BLOB NOT NULL);
     CREATE TABLE sent (digest BLOB PRIMARY KEY, chain BLOB NOT NULL) WITHOUT ROWID;
     CREATE INDEX sent_by_chain ON sent (chain);
     CREATE TABLE originals (

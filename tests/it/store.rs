@@ -540,3 +540,84 @@ fn a_write_that_fails_promises_nothing_that_is_not_there() {
     assert_eq!(heard(&mut last).iter().filter(|line| line[0] == "kept").count(), 5);
     last.wait().expect("it is ours");
 }
+
+#[test]
+fn whichever_call_to_the_system_fails_nothing_promised_is_lost() {
+    let traces = |call: &str| {
+        Command::new("strace")
+            .args(["-qq", "-e", call, "true"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if !traces("trace=fsync") {
+        eprintln!("skipped: no strace here to make calls to the system fail");
+        return;
+    }
+    let program = std::env::current_exe().expect("this program");
+    let home = tempfile::tempdir().expect("a folder");
+    let mut hit = 0;
+    for (call, error) in [
+        ("fsync", "EIO"),
+        ("fdatasync", "EIO"),
+        ("pwrite64", "EIO"),
+        ("write", "ENOSPC"),
+        ("rename", "EIO"),
+        ("ftruncate", "EIO"),
+        ("mkdir", "EDQUOT"),
+    ] {
+        // Each of the first calls, then ever fewer of the later ones.
+        let mut at = 1;
+        loop {
+            let dir = home.path().join(format!("{call}-{at}"));
+            let trace = home.path().join("trace");
+            let mut command = Command::new("strace");
+            let told = command_for_child(&program, &dir, "keep", at, 6);
+            command
+                .args(["-f", "-qq", "-o"])
+                .arg(&trace)
+                .args([
+                    "-e",
+                    &format!("trace={call}"),
+                    "-e",
+                    &format!("inject={call}:error={error}:when={at}"),
+                ])
+                .arg(told.get_program())
+                .args(told.get_args())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
+            for (name, value) in told.get_envs() {
+                command.env(name, value.unwrap_or_default());
+            }
+            let mut child = command.spawn().expect("it starts");
+            let lines = heard(&mut child);
+            let status = child.wait().expect("it is ours");
+            let injected = fs::read_to_string(&trace).unwrap_or_default().contains("(INJECTED)");
+            if !injected {
+                break;
+            }
+            hit += 1;
+            let what = format!("{call} number {at} fails: {lines:?}");
+            // What the test harness itself prints may be what failed.
+            assert!(call == "write" || status.success(), "{what}");
+            for line in lines.iter().filter(|line| line[0] == "kept") {
+                let key = Key::parse(&line[2]).expect("a key");
+                let number = line[1].parse().expect("a number");
+                assert_eq!(original_in(&dir, &key).expect(&what).text, text(at, number), "{what}");
+                let pin = open(&dir).pins(&[chain(at, number)]).expect("pins");
+                assert_eq!(pin, [Some(shortened(&key, &at.to_string()))], "{what}");
+            }
+            for line in lines.iter().filter(|line| line[0] == "refused") {
+                // It went as it was, and must go so again.
+                let pin = open(&dir).pins(&[chain(at, line[1].parse().expect("a number"))]).expect("pins");
+                assert!(matches!(pin[0], None | Some(Pin::Verbatim)), "{what}: {pin:?}");
+            }
+            let mut again = start_child(&dir, "keep", 50_000 + at, 2);
+            assert_eq!(heard(&mut again).iter().filter(|line| line[0] == "kept").count(), 2, "{what}");
+            again.wait().expect("it is ours");
+            at += 1 + at / 3;
+        }
+    }
+    assert!(hit > 20, "only {hit} calls were made to fail");
+}
