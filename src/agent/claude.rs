@@ -17,27 +17,29 @@ pub fn look(around: &Around, given: Option<&Value>, arguments: &Arguments<'_>) -
     let reads = |name: &str| sources.split(',').any(|source| source.trim() == name);
 
     let mut found = Findings::default();
-    let policy = Policy::read(&around.policies);
-    found.sources.push(source("the managed policy", Trust::Policy, policy.settings.as_ref()));
-    found.sources.push(source("--settings", Trust::User, given));
+    let policy = Policy::read(&around.policies, folder.as_deref());
+    found.no_tool = policy.no_tool();
+    let mut take = |said: &str, trust: Trust, settings: Option<&Value>| {
+        found.sources.push(Source {
+            said: said.to_owned(),
+            trust,
+            variables: settings.map(|settings| strings_under(settings, "env")).unwrap_or_default(),
+        });
+        if found.no_tool.is_none() && settings.is_some_and(leaves_no_tool) {
+            found.no_tool = Some(format!("{said} does not allow headroom_retrieve"));
+        }
+    };
+    take("your administrator's policy", Trust::Policy, policy.settings.as_ref());
+    take("--settings", Trust::User, given);
     for (name, file) in [("local", "settings.local.json"), ("project", "settings.json")] {
         let path = around.folder.join(".claude").join(file);
         // In the home folder itself the "project" is the user's own configuration.
-        if reads(name) && Some(path.parent().unwrap_or(&path)) != folder.as_deref() {
-            let said = format!(".claude/{file} of this project");
-            found.sources.push(source(&said, Trust::Repository, read(&path).as_ref()));
+        if reads(name) && path.parent() != folder.as_deref() {
+            take(&format!(".claude/{file} of this project"), Trust::Repository, read(&path).as_ref());
         }
     }
     let own = folder.map(|folder| folder.join("settings.json")).filter(|_| reads("user"));
-    let own = own.and_then(|path| read(&path));
-    found.sources.push(source("your settings.json", Trust::User, own.as_ref()));
-
-    found.no_tool = policy.no_tool().or_else(|| {
-        [given, own.as_ref()]
-            .into_iter()
-            .flatten()
-            .find_map(|settings| denies(settings).then(|| "your settings deny headroom_retrieve".to_owned()))
-    });
+    take("your settings.json", Trust::User, own.and_then(|path| read(&path)).as_ref());
     found
 }
 
@@ -118,51 +120,50 @@ struct Policy {
 }
 
 impl Policy {
-    fn read(folders: &[PathBuf]) -> Policy {
+    /// Reads the policies of this machine, and those that the administrator's server has left in `config`.
+    fn read(folders: &[PathBuf], config: Option<&Path>) -> Policy {
         let mut policy = Policy::default();
+        let mut files = Vec::new();
+        files.extend(config.map(|folder| folder.join("remote-settings.json")));
         for folder in folders {
             policy.own_servers |= folder.join("managed-mcp.json").exists();
-            let mut files = vec![folder.join("managed-settings.json")];
+            files.push(folder.join("managed-settings.json"));
             let parts = std::fs::read_dir(folder.join("managed-settings.d"));
             let mut parts: Vec<PathBuf> =
                 parts.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
             parts.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
             parts.sort();
             files.extend(parts);
-            for settings in files.iter().filter_map(|path| read(path)) {
-                match &mut policy.settings {
-                    Some(there) => super::json::merge(there, &settings),
-                    None => policy.settings = Some(settings),
-                }
+        }
+        for settings in files.iter().filter_map(|path| read(path)) {
+            match &mut policy.settings {
+                Some(there) => super::json::merge(there, &settings),
+                None => policy.settings = Some(settings),
             }
         }
         policy
     }
 
-    /// Why the retrieval tool can't be handed over under this policy.
+    /// Why the retrieval tool can't be handed over under this policy, as far as only a policy can say so.
     fn no_tool(&self) -> Option<String> {
         if self.own_servers {
             return Some("your administrator chooses the MCP servers".to_owned());
         }
-        let settings = self.settings.as_ref()?;
-        let on = |key: &str| settings.get(key).and_then(Value::as_bool).unwrap_or(false);
-        let names_us = |key: &str| {
-            let entries = settings.get(key).and_then(Value::as_array);
-            entries.map(|entries| entries.iter().any(|entry| entry["serverName"] == "headroom"))
-        };
-        let forbidden = on("disableSideloadFlags")
-            || on("allowManagedPermissionRulesOnly")
-            || names_us("allowedMcpServers") == Some(false)
-            || names_us("deniedMcpServers") == Some(true)
-            || denies(settings);
+        let on = |key: &&str| self.settings.as_ref().is_some_and(|settings| settings[*key] == true);
+        let forbidden = ["disableSideloadFlags", "allowManagedPermissionRulesOnly"].iter().any(on);
         forbidden.then(|| "your administrator's policy does not allow headroom_retrieve".to_owned())
     }
 }
 
-/// True when these settings deny our tool by a permission rule.
-fn denies(settings: &Value) -> bool {
-    let rules = settings.pointer("/permissions/deny").and_then(Value::as_array);
-    rules.is_some_and(|rules| rules.iter().filter_map(Value::as_str).any(names_our_tool))
+/// True when these settings forbid our tool or its server, or have it asked for each time.
+fn leaves_no_tool(settings: &Value) -> bool {
+    let rules = |place: &str| settings.pointer(place).and_then(Value::as_array).into_iter().flatten();
+    let ruled_out = ["/permissions/deny", "/permissions/ask"]
+        .iter()
+        .any(|place| rules(place).filter_map(Value::as_str).any(names_our_tool));
+    let ours = |entry: &Value| entry["serverName"] == "headroom";
+    let not_allowed = settings["allowedMcpServers"].is_array() && !rules("/allowedMcpServers").any(ours);
+    ruled_out || not_allowed || rules("/deniedMcpServers").any(ours)
 }
 
 /// True for a permission rule or a tool name that covers the retrieval tool.
@@ -174,14 +175,6 @@ pub fn names_our_tool(rule: &str) -> bool {
 fn config_folder(around: &Around) -> Option<PathBuf> {
     let own = around.environment.get("CLAUDE_CONFIG_DIR").map(PathBuf::from);
     own.or_else(|| Some(around.home.as_ref()?.join(".claude")))
-}
-
-fn source(said: &str, trust: Trust, settings: Option<&Value>) -> Source {
-    Source {
-        said: said.to_owned(),
-        trust,
-        variables: settings.map(|settings| strings_under(settings, "env")).unwrap_or_default(),
-    }
 }
 
 /// A settings file; `None` when it is not there or says nothing that can be read: then it says nothing to the client

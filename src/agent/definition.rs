@@ -42,6 +42,9 @@ pub struct Agent {
     pub title: String,
     /// Its program, looked for in the PATH.
     pub binary: String,
+    /// Where its program may be besides the PATH; `~` is the user's home.
+    #[serde(default)]
+    pub places: Vec<String>,
     /// Where to get it.
     #[serde(default)]
     pub install: String,

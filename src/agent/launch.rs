@@ -80,7 +80,8 @@ pub fn run(launch: &Launch, own_program: &Path) -> Result<Ended, LaunchError> {
         .arg(&door.socket)
         .spawn()
         .map_err(LaunchError::before("start the leader"))?;
-    let mut line = Line::new(door.admit()?, events)?;
+    let came = door.admit(|| matches!(leader.try_wait(), Ok(Some(_))))?;
+    let mut line = Line::new(came, events)?;
     line.say(&Order::Launch(launch.clone(), Seat::Ours));
 
     let ended = loop {
@@ -188,18 +189,29 @@ impl Door {
             .map_err(LaunchError::before("make a socket in the temporary folder"))
     }
 
-    /// Waits for the leader.
-    pub(super) fn admit(self) -> Result<UnixStream, LaunchError> {
-        const PATIENCE: Duration = Duration::from_secs(20);
-        let patience = Timespec::try_from(PATIENCE).ok();
-        let came = loop {
-            match poll(&mut [PollFd::new(&self.listener, PollFlags::IN)], patience.as_ref()) {
-                Err(rustix::io::Errno::INTR) => {}
-                Ok(0) => break Err(io::ErrorKind::TimedOut.into()),
-                Ok(_) => break self.listener.accept().map(|(stream, _)| stream),
-                Err(error) => break Err(error.into()),
+    /// Waits for the leader, unless it is `gone`.
+    pub(super) fn admit(self, mut gone: impl FnMut() -> bool) -> Result<UnixStream, LaunchError> {
+        const STEP: Duration = Duration::from_millis(100);
+        const STEPS: u32 = 200;
+        let step = Timespec::try_from(STEP).ok();
+        let mut came = Err(io::ErrorKind::TimedOut.into());
+        for _ in 0..STEPS {
+            match poll(&mut [PollFd::new(&self.listener, PollFlags::IN)], step.as_ref()) {
+                Ok(0) if gone() => {
+                    came = Err(io::ErrorKind::BrokenPipe.into());
+                    break;
+                }
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => {
+                    came = self.listener.accept().map(|(stream, _)| stream);
+                    break;
+                }
+                Err(error) => {
+                    came = Err(error.into());
+                    break;
+                }
             }
-        };
+        }
         drop(self.folder);
         came.map_err(LaunchError::before("hear from the leader"))
     }

@@ -77,6 +77,8 @@ pub struct Around {
     pub headroom: PathBuf,
     /// Where administrators lay down policies.
     pub policies: Vec<PathBuf>,
+    /// Where the user has told headroom itself to send requests; `None`: where the agent would.
+    pub upstream: Option<String>,
     /// The base URL of a headroom that was around this process and has ended; its variables say nothing any more.
     pub ended: Option<String>,
 }
@@ -178,7 +180,7 @@ impl Through {
         let retrieval = self.agent.retrieval.as_ref();
         match (&self.withheld, retrieval.map(|retrieval| retrieval.said.as_str())) {
             (None, Some(said)) if !said.is_empty() => {
-                clauses.push(format!("{} gets {said} (--no-mcp: without)", self.agent.name));
+                clauses.push(format!("{} gets {said} (--no-mcp: without it)", self.agent.name));
             }
             (Some(because), _) if because.is_empty() => {
                 clauses
@@ -188,7 +190,7 @@ impl Through {
             _ => {}
         }
         if !self.agent.lost.is_empty() {
-            clauses.push(format!("it does without {}", self.agent.lost));
+            clauses.push(format!("lost: {}", self.agent.lost));
         }
         clauses.extend(self.notices.iter().cloned());
         clauses.join("; ")
@@ -304,11 +306,17 @@ impl Findings {
     }
 }
 
-/// The agent's program: the first in the PATH that is not one of our own launchers.
+/// The agent's program: the first in the PATH, or in a place of its own, that is not one of our launchers.
 fn program(agent: &Agent, around: &Around) -> Result<PathBuf, PlanError> {
     let path = around.environment.raw("PATH");
     let found = which::which_in_all(&agent.binary, path, &around.folder).into_iter().flatten();
-    found.into_iter().find(|path| !is_launcher(path)).ok_or_else(|| PlanError::NotFound {
+    let at_home = |place: &String| match (place.strip_prefix("~/"), &around.home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(place),
+    };
+    let elsewhere = agent.places.iter().map(at_home);
+    let elsewhere = elsewhere.flat_map(|place| which::which_in(place, path, &around.folder));
+    found.chain(elsewhere).find(|path| !is_launcher(path)).ok_or_else(|| PlanError::NotFound {
         title: agent.title.clone(),
         binary: agent.binary.clone(),
         install: agent.install.clone(),
@@ -362,6 +370,7 @@ fn upstream(agent: &Agent, around: &Around, found: &Findings, notices: &mut Vec<
     });
     let stale = |url: &String| around.ended.as_ref().is_some_and(|ended| url.starts_with(ended.as_str()));
     let upstream = match set {
+        _ if around.upstream.is_some() => around.upstream.clone().unwrap_or_default(),
         Some(url) if stale(&url) => {
             let name = &own.variables[0];
             notices.push(format!("{name} named a headroom that has ended; requests go to {}", own.default));
@@ -453,4 +462,148 @@ fn object_of(value: &str, folder: &Path) -> Option<Value> {
         path => std::fs::read_to_string(folder.join(path)).ok()?,
     };
     serde_json::from_str(&text).ok().filter(Value::is_object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::definition::known;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A home with a `claude` in it and a folder for policies.
+    struct Home(tempfile::TempDir);
+
+    impl Home {
+        fn new() -> Home {
+            let home = Home(tempfile::tempdir().expect("a folder"));
+            home.program("bin/claude", "#!/bin/sh\n");
+            home
+        }
+
+        fn file(&self, path: &str, text: &str) -> PathBuf {
+            let path = self.0.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("its folder");
+            std::fs::write(&path, text).expect("a file");
+            path
+        }
+
+        fn program(&self, path: &str, text: &str) -> PathBuf {
+            let path = self.file(path, text);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+            path
+        }
+
+        fn around(&self) -> Around {
+            let path = self.0.path().join("bin");
+            Around {
+                environment: [("PATH".into(), path.into_os_string())].into_iter().collect(),
+                home: Some(self.0.path().to_owned()),
+                folder: self.0.path().join("work"),
+                headroom: "/usr/bin/headroom".into(),
+                policies: vec![self.0.path().join("policy")],
+                upstream: None,
+                ended: None,
+            }
+        }
+
+        fn plan(&self, around: &Around, arguments: &[&str]) -> Result<Plan, PlanError> {
+            let claude = &known(Path::new("/nonexistent")).expect("they are read")[0];
+            let arguments = arguments.iter().map(Into::into).collect();
+            plan(claude, around, arguments, Tool::Offered)
+        }
+
+        #[track_caller]
+        fn through(&self, arguments: &[&str]) -> Through {
+            match self.plan(&self.around(), arguments) {
+                Ok(Plan::Through(through)) => *through,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_that_leaves_no_room_for_our_tool_is_honoured() {
+        let cases = [
+            ("managed-mcp.json", r#"{"mcpServers":{}}"#),
+            ("managed-settings.json", r#"{"disableSideloadFlags":true}"#),
+            ("managed-settings.json", r#"{"allowManagedPermissionRulesOnly":true}"#),
+            ("managed-settings.json", r#"{"allowedMcpServers":[{"serverName":"github"}]}"#),
+            ("managed-settings.d/10-mcp.json", r#"{"deniedMcpServers":[{"serverName":"headroom"}]}"#),
+            ("managed-settings.d/20.json", r#"{"permissions":{"ask":["mcp__headroom__headroom_retrieve"]}}"#),
+        ];
+        for (file, text) in cases {
+            let home = Home::new();
+            assert_eq!(home.through(&[]).withheld, None);
+            home.file(&format!("policy/{file}"), text);
+            let through = home.through(&[]);
+            assert!(through.withheld.is_some(), "{file}: {text}");
+            assert_eq!(through.ways_back(), Vec::<String>::new());
+            let launch = through.launch("http://127.0.0.1:1/x");
+            assert!(!launch.arguments.contains(&"--mcp-config".into()), "{:?}", launch.arguments);
+        }
+        let home = Home::new();
+        home.file("policy/managed-settings.json", r#"{"allowedMcpServers":[{"serverName":"headroom"}]}"#);
+        assert_eq!(home.through(&[]).withheld, None);
+    }
+
+    #[test]
+    fn an_upstream_that_a_policy_fixes_cannot_be_wrapped_and_one_that_it_names_elsewhere_can() {
+        let home = Home::new();
+        home.file(
+            "policy/managed-settings.json",
+            r#"{"env":{"ANTHROPIC_BASE_URL":"https://fixed.example"}}"#,
+        );
+        let Ok(Plan::Past { because, .. }) = home.plan(&home.around(), &[]) else {
+            panic!("it goes past us")
+        };
+        assert!(because.contains("policy fixes ANTHROPIC_BASE_URL"), "{because}");
+
+        let home = Home::new();
+        home.file(".claude/remote-settings.json", r#"{"env":{"NODE_EXTRA_CA_CERTS":"/etc/corp.pem"}}"#);
+        home.file(".claude/settings.json", r#"{"env":{"HTTPS_PROXY":"http://proxy.corp:1"}}"#);
+        let through = home.through(&[]);
+        assert_eq!(through.extra_roots, [PathBuf::from("/etc/corp.pem")]);
+        assert_eq!(through.variable(["HTTPS_PROXY", "https_proxy"]), "http://proxy.corp:1");
+    }
+
+    #[test]
+    fn settings_that_the_user_has_switched_off_are_not_read() {
+        let home = Home::new();
+        home.file(".claude/settings.json", r#"{"env":{"ANTHROPIC_BASE_URL":"https://gateway.example/"}}"#);
+        assert_eq!(home.through(&[]).upstream, "https://gateway.example");
+        assert_eq!(
+            home.through(&["--setting-sources", "project,local"]).upstream,
+            "https://api.anthropic.com"
+        );
+        assert_eq!(home.through(&["--", "--setting-sources", "project"]).upstream, "https://gateway.example");
+    }
+
+    #[test]
+    fn what_the_user_told_headroom_wins_over_what_the_agent_was_told() {
+        let home = Home::new();
+        home.file(".claude/settings.json", r#"{"env":{"ANTHROPIC_BASE_URL":"https://gateway.example"}}"#);
+        let around = Around { upstream: Some("https://mine.example".into()), ..home.around() };
+        let Ok(Plan::Through(through)) = home.plan(&around, &[]) else { panic!("it goes through") };
+        assert_eq!(through.upstream, "https://mine.example");
+    }
+
+    #[test]
+    fn the_program_is_found_behind_our_launchers_and_at_home() {
+        let home = Home::new();
+        let program = |around: &Around| match home.plan(around, &["--version"]) {
+            Ok(Plan::Past { launch, .. }) => {
+                launch.program.strip_prefix(home.0.path()).map(Path::to_owned).ok()
+            }
+            Ok(Plan::Through(_)) => panic!("it goes past us"),
+            Err(PlanError::NotFound { .. }) => None,
+        };
+        assert_eq!(program(&home.around()), Some("bin/claude".into()));
+        home.program("bin/claude", include_str!("../../shims/claude"));
+        assert_eq!(program(&home.around()), None, "a launcher is not the agent");
+        home.program(".claude/local/claude", "#!/bin/sh\n");
+        assert_eq!(program(&home.around()), Some(".claude/local/claude".into()));
+        let mut around = home.around();
+        around.environment.unset("PATH");
+        assert_eq!(program(&around), Some(".claude/local/claude".into()));
+    }
 }

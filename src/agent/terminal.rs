@@ -58,7 +58,8 @@ pub fn run(launch: &Launch, own_program: &Path) -> Result<Ended, LaunchError> {
         spawned.map_err(|error| LaunchError::before("start the leader")(io::Error::other(error)))?;
     // With this end still open in here, the output would never end.
     drop(pty.slave);
-    let line = Line::new(door.admit()?, events.clone())?;
+    let came = door.admit(|| matches!(leader.try_wait(), Ok(Some(_))))?;
+    let line = Line::new(came, events.clone())?;
 
     let reader = pty.master.try_clone_reader();
     let writer = pty.master.take_writer();

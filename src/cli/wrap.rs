@@ -71,7 +71,7 @@ pub fn run(args: Args) -> Verdict {
     })?;
     let agent = find(&args.agent, &config.agents_dir())?;
     let outer = Outer::around_us();
-    let around = around(&outer)?;
+    let around = around(&outer, config.upstream.value.clone())?;
     let wanted = config.mcp.value && config.enabled.value;
     let tool = if wanted { Tool::Offered } else { Tool::Withheld };
     let house = House { config, around, no_pty: args.no_pty };
@@ -121,8 +121,9 @@ impl House {
         };
         let run = random_hex()?;
         let proxy = proxy::start(Setup {
-            anthropic: self.config.upstream.value.clone().unwrap_or_else(|| through.upstream.clone()),
-            port: self.config.port.value,
+            anthropic: through.upstream.clone(),
+            // Always a free one: two wraps at once must not meet.
+            port: 0,
             secret: Some(random_hex()?),
             run: run.clone(),
             agent: agent.name.clone(),
@@ -188,7 +189,7 @@ impl Outer {
     }
 }
 
-fn around(outer: &Outer) -> Result<Around, anyhow::Error> {
+fn around(outer: &Outer, upstream: Option<String>) -> Result<Around, anyhow::Error> {
     let environment: Environment = env::all().into_iter().collect();
     Ok(Around {
         home: environment.raw("HOME").map(PathBuf::from),
@@ -196,6 +197,7 @@ fn around(outer: &Outer) -> Result<Around, anyhow::Error> {
         folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         headroom: itself::path().context("could not find headroom's own program")?,
         policies: claude::policy_folders(),
+        upstream,
         ended: match outer {
             Outer::Ended(base_url) => Some(base_url.clone()),
             _ => None,

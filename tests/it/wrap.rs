@@ -190,7 +190,7 @@ fn no_way_back_is_said_and_nothing_is_handed_over() {
     }
     let mut world = with_agent(PRINTS_WHAT_IT_IS_GIVEN);
     world.file("home/.claude/settings.json", r#"{"permissions":{"deny":["mcp__headroom__*"]}}"#);
-    let printed = world.run(&["wrap", "claude"]).succeeded_saying("your settings deny");
+    let printed = world.run(&["wrap", "claude"]).succeeded_saying("your settings.json does not allow");
     assert!(!printed.contains("A--mcp-config"));
 }
 
