@@ -52,6 +52,8 @@ pub struct Receipt {
     /// Which block of `history`, counted from 0, carries the client's last cache breakpoint; `None` when
     /// none of them does. Not kept on disk.
     pub breakpoint: Option<usize>,
+    /// How many tool results stand after the model's last word; 0 when a person speaks. Not kept on disk.
+    pub new_results: usize,
     /// Digest of system and tools.
     pub preamble: Option<Chain>,
     /// What the client asks of the prompt cache.
@@ -135,6 +137,7 @@ impl Receipt {
             head: None,
             history: Vec::new(),
             breakpoint: None,
+            new_results: 0,
             preamble: None,
             cache: CacheAsk::None,
             billing: Billing::Unknown,

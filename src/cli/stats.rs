@@ -226,7 +226,7 @@ fn groups(report: &Report) -> String {
         }
         if !by_model {
             let (model, others) = group.main_model();
-            let model = if model.is_empty() { "unknown" } else { model };
+            let model = if model.is_empty() { "unknown" } else { without_day(model) };
             row.push(if 0 < others { format!("{model} +{others}") } else { model.to_owned() });
         }
         row.extend(figures(&group.sums));
@@ -377,6 +377,14 @@ fn name(group: &Group, by: By, letters: usize) -> String {
         }
         By::Agent | By::Model | By::Day => group.name.clone(),
     }
+}
+
+/// A model's name without the day of its release: what is left tells it well enough in a table.
+fn without_day(model: &str) -> &str {
+    let day = model.rsplit_once('-').filter(|(_, day)| {
+        day.len() == 8 && day.starts_with("20") && day.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    day.map_or(model, |(name, _)| name)
 }
 
 fn joined<'a>(names: impl Iterator<Item = &'a str>) -> String {

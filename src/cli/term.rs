@@ -72,25 +72,21 @@ pub fn heading(line: impl Display) {
     say(format_args!("{bold}{line}{bold:#}"));
 }
 
-/// How wide a table may be where there is no terminal.
-const WIDTH: u16 = 100;
-
-/// An empty table without borders, no wider than the terminal.
+/// An empty table without borders: no wider than the terminal, and in a pipe a line a row.
 pub fn table(headings: &[&str]) -> Table {
+    const WIDE: u16 = 100;
     let mut table = Table::new();
-    let width = table.width().unwrap_or(WIDTH);
-    fit(&mut table, headings, width);
-    table
-}
-
-fn fit(table: &mut Table, headings: &[&str], width: u16) {
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(width).force_no_tty().set_header(headings.iter().copied());
+    let width = table.width();
+    table.load_style(presets::NOTHING).force_no_tty().set_header(headings.iter().copied());
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
     // On a narrow terminal the columns move together before anything is wrapped.
-    let gap = if width < WIDTH { 1 } else { 2 };
+    let gap = if width.is_some_and(|width| width < WIDE) { 1 } else { 2 };
     for column in table.column_iter_mut() {
         column.set_padding((0, gap));
     }
+    table
 }
 
 /// Puts the numbers of these columns (counted from 0) under each other.

@@ -7,11 +7,12 @@
 //! session (of one model) mean that something changes the prefix, possibly us:
 //! the breaker opens.
 //!
-//! One explanation comes afterwards. Where nothing at all was read, the entry may
-//! simply have been gone: providers promise no life-time. When the next read of
-//! the session is as expected, it was that, and the miss is struck out. What we
-//! could break stands behind system and tools, which are still read then: such a
-//! miss stays counted.
+//! Where nothing at all was read, the entry may simply have been gone: providers
+//! promise no life-time, and it is their clock that counts. What we could break
+//! stands behind system and tools, which are still read then. So two explanations
+//! hold only where nothing was read:
+//! - all of it was written anew at a person's turn (no tool result is new): a pause came before it;
+//! - the next read of the session is as expected: the miss is struck out.
 //!
 //! A read is expected only when all of this holds, else its absence is explained:
 //! - the earlier answer was read to its end, with status 200, and left something in the cache;
@@ -133,6 +134,13 @@ impl Breaker {
             Ok(expected) if expected <= usage.cache_read + SLACK => {
                 watched.gone = 0;
                 CacheRead::AsExpected
+            }
+            Ok(expected)
+                if usage.cache_read == Tokens(0)
+                    && receipt.new_results == 0
+                    && expected <= usage.cache_write_5m + usage.cache_write_1h + SLACK =>
+            {
+                CacheRead::NotExpected("the entry was gone when a person spoke")
             }
             Ok(expected) => {
                 let kind =

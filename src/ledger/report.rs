@@ -275,6 +275,10 @@ fn stamp(prices: &Prices) -> Option<(String, String)> {
     prices.stamp().map(|(source, as_of)| (source.to_string(), as_of.to_string()))
 }
 
+/// How many histories are remembered in order to find the call before a request that only gives back; it
+/// follows within seconds.
+const HISTORIES: usize = 10_000;
+
 /// One pass over the requests: groups, and their sum.
 struct Tally<'a> {
     by: By,
@@ -293,6 +297,9 @@ impl<'a> Tally<'a> {
 
     /// Adds one request; they come in the order in which they were sent.
     fn add(&mut self, row: &RequestRow) {
+        if HISTORIES < self.outputs.len() {
+            self.outputs.clear();
+        }
         let call = row.usage.and_then(|usage| {
             self.outputs.insert((row.session.clone(), row.model.clone(), row.preamble), usage.output)
         });

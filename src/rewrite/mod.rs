@@ -602,6 +602,7 @@ impl Request<'_> {
         }
         let said_something =
             self.conversation.blocks[tail..].iter().any(|block| !matches!(block.content, Content::Result(_)));
+        receipt.new_results = new_results;
         receipt.only_gives_back = 0 < new_given_back && new_given_back == new_results && !said_something;
     }
 }

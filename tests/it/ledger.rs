@@ -47,6 +47,7 @@ impl Record {
         receipt.head = receipt.history.last().copied();
         receipt.breakpoint = Some(receipt.history.len() - 1);
         receipt.preamble = Some(Chain([99; 16]));
+        receipt.new_results = 1;
         receipt
     }
 

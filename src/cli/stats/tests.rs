@@ -77,3 +77,16 @@ fn old_groups_are_in_the_total_and_said_to_be() {
     assert!(shown.contains("total +5"), "{shown}");
     assert_eq!(shown.lines().count(), 1 + SHOWN + 1);
 }
+
+#[test]
+fn a_models_day_is_left_out_of_the_table() {
+    let cases = [
+        ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
+        ("claude-opus-5-5", "claude-opus-5-5"),
+        ("gpt-5-2025-08-07", "gpt-5-2025-08-07"),
+        ("20250929", "20250929"),
+    ];
+    for (model, shown) in cases {
+        assert_eq!(without_day(model), shown);
+    }
+}

@@ -22,6 +22,7 @@ fn turn(history: &str, at: i64) -> Turn<'_> {
 impl Turn<'_> {
     fn receipt(&self) -> Receipt {
         let mut receipt = Receipt::new(SessionId(self.session.to_owned()), Millis(self.at));
+        receipt.new_results = 1;
         receipt.model = self.model.to_owned();
         receipt.cache = self.cache;
         receipt.preamble = Some(Chain([self.preamble; 16]));
@@ -101,6 +102,19 @@ fn an_entry_that_was_gone_is_forgiven_when_what_replaced_it_is_read() {
         assert_eq!(missed(&seen), gone);
         assert_eq!(seen.opens("m"), None, "turn {turn_number}");
     }
+}
+
+#[test]
+fn an_entry_that_was_gone_when_a_person_spoke_is_explained_if_it_was_written_anew() {
+    let spoken = |history, at| Receipt { new_results: 0, ..turn(history, at).receipt() };
+    let mut breaker = after_a_first_request();
+    for (number, history) in ["abcd|e", "abcdef|g", "abcdefgh|i"].into_iter().enumerate() {
+        let seen = breaker.watch(&spoken(history, number as i64), &answer(0, 20_000 + number as u64 * 100));
+        assert_eq!(seen, CacheRead::NotExpected("the entry was gone when a person spoke"), "{history}");
+    }
+    let mut breaker = after_a_first_request();
+    assert!(missed(&breaker.watch(&spoken("abcd|e", 1), &answer(0, 0))), "not cached at all");
+    assert!(missed(&breaker.watch(&spoken("abcdef|g", 2), &answer(9_000, 11_000))), "broken in the middle");
 }
 
 #[test]
