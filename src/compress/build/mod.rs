@@ -18,6 +18,8 @@ use std::ops::Range;
 
 /// Passed tests are named up to so many; above that they are counted.
 const NAMED: usize = 200;
+/// The names of passed tests may be as long as this part of the text, or they are counted too.
+const NAMED_PART: usize = 8;
 
 /// Shortens `text`, or says why not.
 ///
@@ -29,13 +31,13 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
     let digest = Digest::of(&lines).ok_or(Refusal::NoGain)?;
     let output = Output::of(&digest);
     let keep = output.choose(hint, &Measure::of(allowance.effort, hint));
-    let named = output.passed() <= NAMED;
+    let named = output.names_fit(text.len());
     let shown = digest.write(
         &keep,
         LEAST,
         &mut Markers::of(key),
         |gap| output.describe(gap, named),
-        |line| output.reported[line].is_some() || output.role(line).is_some_and(Role::is_quiet),
+        |line| output.covers(line),
     );
     if text.len() <= shown.len() {
         return Err(Refusal::NoGain);
@@ -50,6 +52,11 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
 const LEAST: u32 = 6;
 /// A report of so many lines or fewer is shown whole, when it is among the first.
 const SHORT: usize = 60;
+
+/// Lines of a compiler's message that are shown when it is new.
+const LONGEST_MESSAGE: usize = 14;
+/// Lines of one that are shown when it is like one before, or a warning: its place and the code.
+const SHORT_MESSAGE: usize = 7;
 
 /// How much is kept of each thing.
 struct Measure {
@@ -79,10 +86,10 @@ impl Measure {
             Effort::Balanced => Measure {
                 head: 5,
                 tail: 10,
-                wide: (8, 6),
+                wide: (4, 4),
                 narrow: (1, 1),
                 new: 2,
-                reports: 3,
+                reports: 1,
                 warnings: 2,
                 rare: 3,
                 asked: 12,
@@ -90,7 +97,7 @@ impl Measure {
             Effort::Aggressive => Measure {
                 head: 2,
                 tail: 6,
-                wide: (4, 3),
+                wide: (2, 2),
                 narrow: (0, 0),
                 new: 1,
                 reports: 1,
@@ -115,6 +122,10 @@ struct Output<'a> {
     reports: Vec<Report>,
     /// Which report a line stands in.
     reported: Vec<Option<u32>>,
+    /// What tests that passed have printed.
+    passes: Range<usize>,
+    /// For each line, the line that begins the compiler's message it belongs to.
+    message: Vec<u32>,
 }
 
 /// The report of one failure.
@@ -145,7 +156,9 @@ impl<'a> Output<'a> {
                 reported[line] = Some(reports.len() as u32 - 1);
             }
         }
-        let mut output = Output { digest, told, reports, reported };
+        let passes = passes(digest.lines, &told);
+        let message = messages(digest.lines, &told);
+        let mut output = Output { digest, told, reports, reported, passes, message };
         output.compare_reports();
         output
     }
@@ -159,18 +172,41 @@ impl<'a> Output<'a> {
                 .filter(|&line| self.role(line) == Some(Role::Error))
                 .map(|line| self.digest.lines.get(line))
                 .collect();
+            if errors.is_empty() {
+                // Told by no error, it is read like any other lines.
+                self.reported[self.reports[report].lines.clone()].fill(None);
+                continue;
+            }
             let (first, count) = seen.entry(errors).or_insert((report as u32, 0));
             *count += 1;
             self.reports[report].like = (2 < *count).then_some(*first);
         }
     }
 
+    /// True for a line of which [`Output::describe`] tells, or of which there is nothing to tell.
+    fn covers(&self, line: usize) -> bool {
+        let within = self.message[line] as usize != line;
+        let quiet = self.role(line).is_some_and(Role::is_quiet);
+        within || quiet || self.reported[line].is_some() || self.passes.contains(&line)
+    }
+
     fn role(&self, line: usize) -> Option<Role> {
         self.told[line].map(|told| told.role)
     }
 
-    fn passed(&self) -> usize {
-        self.told.iter().flatten().filter(|told| told.role == Role::Passed).count()
+    /// True when the passed tests are few enough to be named.
+    fn names_fit(&self, length: usize) -> bool {
+        let names: Vec<&str> = (0..self.told.len())
+            .filter(|&line| self.role(line) == Some(Role::Passed))
+            .map(|line| self.name(line))
+            .collect();
+        names.len() <= NAMED && passed::listed(names.into_iter()).len() * NAMED_PART <= length
+    }
+
+    /// The name of the test that a line speaks of; empty when its name stands on the line before.
+    fn name(&self, line: usize) -> &'a str {
+        let (from, to) = self.told[line].map_or((0, 0), |told| told.about);
+        passed::name(&self.digest.lines.get(line)[from as usize..to as usize])
     }
 
     /// Which lines are shown.
@@ -183,6 +219,16 @@ impl<'a> Output<'a> {
         for line in 0..count {
             let pattern = digest.patterns.of_line[line];
             if self.reported[line].is_some_and(|report| self.reports[report as usize].like.is_some()) {
+                continue;
+            }
+            if self.passes.contains(&line) {
+                let said = self.role(line) == Some(Role::Error) || digest.signs[line].is_trouble();
+                keep[line] |= said && is_new(digest.lines.get(line), &mut seen);
+                continue;
+            }
+            // What belongs to a compiler's message is shown with it.
+            let begins = self.message[line] as usize;
+            if begins != line && matches!(self.role(begins), Some(Role::Error | Role::Warning)) {
                 continue;
             }
             match self.role(line) {
@@ -199,11 +245,15 @@ impl<'a> Output<'a> {
                     keep[line] = true;
                     let like = alike.entry((pattern, Role::Error)).or_default();
                     *like += 1;
-                    self.show_around(
-                        &mut keep,
-                        line,
-                        if *like <= measure.new { measure.wide } else { measure.narrow },
-                    );
+                    let (before, after) = if *like <= measure.new { measure.wide } else { measure.narrow };
+                    // A compiler's message is shown to its end when it is new, else with its place and code.
+                    let message = self.message_from(line);
+                    let after = match (message.len(), *like <= measure.new) {
+                        (0..=1, _) => after,
+                        (length, true) => length.min(LONGEST_MESSAGE) - 1,
+                        (length, false) => length.min(SHORT_MESSAGE) - 1,
+                    };
+                    self.show_around(&mut keep, line, (if 1 < message.len() { 0 } else { before }, after));
                 }
                 Some(Role::Report | Role::Summary | Role::Heading | Role::Place) => keep[line] = true,
                 Some(Role::Warning) => {
@@ -211,19 +261,26 @@ impl<'a> Output<'a> {
                     *like += 1;
                     if *like <= measure.warnings {
                         keep[line] = true;
-                        self.show_around(&mut keep, line, (0, 5));
+                        let after = self.message_from(line).len().clamp(1, SHORT_MESSAGE) - 1;
+                        self.show_around(&mut keep, line, (0, after));
                     }
                 }
                 Some(Role::Passed | Role::Skipped | Role::Progress) => {}
                 None => {
                     let rare = digest.patterns.list[pattern as usize].count <= measure.rare;
                     let trouble = digest.signs[line].is_trouble();
+                    // In a report, what is indented is source code: it may well speak of errors.
+                    let said =
+                        self.reported[line].is_none() || !digest.lines.get(line).starts_with([' ', '\t']);
                     keep[line] |= self.reported[line].is_none() && rare
-                        || trouble && is_new(digest.lines.get(line), &mut seen);
+                        || trouble && said && is_new(digest.lines.get(line), &mut seen);
                 }
             }
         }
-        let whole = self.reports.iter().filter(|report| report.like.is_none() && report.lines.len() <= SHORT);
+        let whole = self.reports.iter().filter(|report| {
+            let passed = self.passes.contains(&report.lines.start);
+            report.like.is_none() && report.lines.len() <= SHORT && !passed
+        });
         whole.take(measure.reports).for_each(|report| keep[report.lines.clone()].fill(true));
         self.ends_of_patterns(&mut keep);
         for line in question::matching(digest.lines, hint.query, measure.asked) {
@@ -234,23 +291,35 @@ impl<'a> Output<'a> {
                 keep[line] &= matches!(self.role(line), Some(Role::Failed | Role::Error));
             }
         }
-        keep[..measure.head.min(count)].fill(true);
-        keep[count - measure.tail.min(count)..].fill(true);
+        // The ends are shown, but for tests that passed and progress: these are told in the gap.
+        for line in (0..measure.head.min(count)).chain(count - measure.tail.min(count)..count) {
+            keep[line] |= !self.role(line).is_some_and(Role::is_quiet);
+        }
         write::close_small_gaps(digest.lines, &mut keep);
         keep
     }
 
-    /// Shows lines before and after `line`, but no passed tests and no progress.
+    /// The lines of the compiler's message that begins at `line`.
+    fn message_from(&self, line: usize) -> Range<usize> {
+        let more = self.message[line..].iter().take_while(|&&begins| begins as usize == line).count();
+        line..line + more.max(1)
+    }
+
+    /// Shows lines before and after `line` in the same report, but no passed tests and no progress.
     fn show_around(&self, keep: &mut [bool], line: usize, (before, after): (usize, usize)) {
         let near = line.saturating_sub(before)..keep.len().min(line + after + 1);
         for (kept, at) in keep[near.clone()].iter_mut().zip(near) {
-            *kept |= !self.digest.folded(at) && !self.role(at).is_some_and(Role::is_quiet);
+            let here = self.reported[at] == self.reported[line];
+            *kept |= here && !self.digest.folded(at) && !self.role(at).is_some_and(Role::is_quiet);
         }
     }
 
     /// The first and last line of each pattern of plain lines outside of reports, and its odd ones.
     fn ends_of_patterns(&self, keep: &mut [bool]) {
-        let plain = |line: u32| self.told[line as usize].is_none() && self.reported[line as usize].is_none();
+        let plain = |line: u32| {
+            let line = line as usize;
+            self.told[line].is_none() && !self.covers(line)
+        };
         for (pattern, detail) in self.digest.details.iter().enumerate() {
             let its = self.digest.members.of(pattern);
             let first = its.iter().copied().find(|&line| plain(line));
@@ -262,15 +331,16 @@ impl<'a> Output<'a> {
 
     /// Says which reports, passed tests and doings are in a gap.
     fn describe(&self, gap: Range<usize>, named: bool) -> Vec<String> {
+        if self.passes.contains(&gap.start) && gap.end <= self.passes.end {
+            return vec!["printed by tests that passed".to_owned()];
+        }
         let mut parts = self.describe_reports(gap.clone());
         for (role, word) in [(Role::Passed, "passed"), (Role::Skipped, "skipped")] {
             let names: Vec<&str> = gap
                 .clone()
-                .filter_map(|line| self.told[line].filter(|told| told.role == role).map(|told| (line, told)))
-                .filter(|(_, told)| told.about.0 < told.about.1)
-                .map(|(line, told)| {
-                    passed::name(&self.digest.lines.get(line)[told.about.0 as usize..told.about.1 as usize])
-                })
+                .filter(|&line| self.role(line) == Some(role))
+                .map(|line| self.name(line))
+                .filter(|name| !name.is_empty())
                 .collect();
             if !names.is_empty() {
                 let listed = if named { passed::listed(names.iter().copied()) } else { String::new() };
@@ -316,6 +386,43 @@ impl<'a> Output<'a> {
     }
 }
 
+/// What pytest shows of tests that passed: up to the last summary, for it may hold whole runs of its own.
+fn passes(lines: &Lines<'_>, told: &[Option<Told>]) -> Range<usize> {
+    let heading = |line: usize, word: &str| {
+        told[line].is_some_and(|told| told.role == Role::Heading) && lines.get(line).contains(word)
+    };
+    let Some(start) = (0..told.len()).find(|&line| heading(line, "= PASSES =")) else { return 0..0 };
+    let end = (start..told.len()).rev().find(|&line| heading(line, "= short test summary")).or_else(|| {
+        (start..told.len()).rev().find(|&line| told[line].is_some_and(|told| told.role == Role::Summary))
+    });
+    start + 1..end.unwrap_or(start + 1).max(start + 1)
+}
+
+/// Which line begins the compiler's message that each line belongs to (itself, where none does).
+///
+/// A message goes on as long as lines are indented, drawn (`12 | code`, `| ^^^`, `--> place`) or are its notes.
+fn messages(lines: &Lines<'_>, told: &[Option<Told>]) -> Vec<u32> {
+    let mut begins: Vec<u32> = (0..told.len() as u32).collect();
+    for line in 1..told.len() {
+        let before = begins[line - 1] as usize;
+        let opened =
+            told[before].is_some_and(|told| matches!(told.role, Role::Error | Role::Warning) && told.opens);
+        let text = lines.get(line);
+        let body = text.trim_start();
+        let goes_on = !body.is_empty()
+            && (body.len() < text.len()
+                || ["|", "= ", "help: ", "note: ", "... "].iter().any(|start| body.starts_with(start))
+                || body.trim_start_matches(|each: char| each.is_ascii_digit()).starts_with(" |"));
+        let another = told[line].is_some_and(|told| {
+            told.opens && matches!(told.role, Role::Error | Role::Warning) || told.role.is_quiet()
+        });
+        if opened && goes_on && !another {
+            begins[line] = before as u32;
+        }
+    }
+    begins
+}
+
 /// Gives a test's name on one line the result that stands on the next.
 fn name_results(lines: &Lines<'_>, told: &mut [Option<Told>]) {
     for line in 1..told.len() {
@@ -338,3 +445,6 @@ fn is_new<'l>(line: &'l str, seen: &mut HashMap<&'l str, u32>) -> bool {
     *before += 1;
     *before <= 2
 }
+
+#[cfg(test)]
+mod tests;

@@ -311,6 +311,10 @@ const SIGNS: &[Sign] = &[
     sign(Summary, Any, "exited with"),
 ];
 
+/// Signs that begin a compiler's message of several lines.
+const COMPILERS: &[&str] =
+    &["error: ", "error[", "warning: ", "warning[", ": fatal error", ": error", ": warning", " - error TS"];
+
 /// A line's sign stands in its first bytes, or in its last.
 const LOOKED_AT: usize = 1_024;
 
@@ -331,6 +335,8 @@ pub struct Told {
     pub word: &'static str,
     /// Where what the sign speaks of begins and ends: the test's name, for one.
     pub about: (u32, u32),
+    /// True for the first line of a compiler's message.
+    pub opens: bool,
 }
 
 /// True for `test_x (package.module.Class)` alone on its line: its result stands on the next.
@@ -342,6 +348,25 @@ pub fn is_name_of_next(line: &str) -> bool {
             && word(name)
             && class.strip_suffix(')').is_some_and(|class| class.contains('.') && word(class))
     })
+}
+
+/// `ValueError: x` and `java.lang.IllegalStateException: x` at the very start of a line.
+fn is_exception(line: &str) -> bool {
+    let name = line.split([':', ' ']).next().unwrap_or(line);
+    ["Error", "Exception", "Failure", "Interrupt"].iter().any(|end| name.ends_with(end))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'))
+}
+
+/// `tests/test_a.py:52: AssertionError`, `src/a.rs:3:5` alone: where it happened.
+fn is_place(line: &str) -> bool {
+    let Some((file, rest)) = line.split_once(':') else { return false };
+    let named =
+        file.rsplit('.').next().is_some_and(|end| (1..=5).contains(&end.len()) && end.len() + 1 < file.len());
+    named
+        && !file.contains(' ')
+        && !file.starts_with(['/', '\t'])
+        && rest.starts_with(|each: char| each.is_ascii_digit())
+        && line.len() < 200
 }
 
 /// What `line` is; `None` when nothing marks it.
@@ -364,10 +389,22 @@ pub fn of(line: &str) -> Option<Told> {
             best = Some((row, found.start(), found.end()));
         }
     }
-    let (row, from, to) = best?;
+    let Some((row, from, to)) = best else {
+        let told = |role| Some(Told { role, word: "", about: (0, 0), opens: false });
+        return if is_exception(line) {
+            told(Error)
+        } else if !is_place(line) {
+            None
+        } else if line.ends_with(':') || line.contains(": in ") || !line.contains(": ") {
+            told(Place)
+        } else {
+            told(Error)
+        };
+    };
     let sign = &SIGNS[row];
     let about = if to < end && matches!(sign.at, Start | Edge) { (to, end) } else { (edge.min(from), from) };
-    Some(Told { role: sign.role, word: sign.text.trim(), about: (about.0 as u32, about.1 as u32) })
+    let opens = COMPILERS.contains(&sign.text);
+    Some(Told { role: sign.role, word: sign.text.trim(), about: (about.0 as u32, about.1 as u32), opens })
 }
 
 #[cfg(test)]
@@ -397,6 +434,12 @@ mod tests {
             ("[INFO] Downloading from central: https://x", Some(Progress)),
             ("[ERROR] /a/B.java:[1,2] cannot find symbol", Some(Error)),
             ("npm ERR! code E404", Some(Error)),
+            ("tests/test_a.py:52: AssertionError", Some(Error)),
+            ("tests/test_a.py:52: in test_a", Some(Place)),
+            ("tests/test_a.py:52:", Some(Place)),
+            ("ValueError: x", Some(Error)),
+            ("java.lang.IllegalStateException: x", Some(Error)),
+            ("at 10:52: x", None),
             ("    let a = 1;", None),
             ("", None),
         ];

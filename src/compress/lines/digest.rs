@@ -92,7 +92,7 @@ impl<'a> Digest<'a> {
         let mut legends = Vec::new();
         for (pattern, name) in names.iter_mut().enumerate().filter(|(pattern, _)| least <= lost[*pattern]) {
             if let Some(detail) =
-                self.details[pattern].as_ref().filter(|detail| !detail.text.trim().is_empty())
+                self.details[pattern].as_ref().filter(|detail| detail.text.contains(char::is_alphanumeric))
             {
                 let number = legends.len() + 1;
                 *name = Some(number as u32);
@@ -119,6 +119,10 @@ impl<'a> Digest<'a> {
         let mut others = 0;
         let mut line = gap.start;
         while line < gap.end {
+            if covered(line) {
+                line += 1;
+                continue;
+            }
             let at = self.folds.partition_point(|fold| fold.lines().end <= line);
             match self.folds.get(at).filter(|fold| fold.lines().contains(&line)) {
                 Some(Fold::SameAs { lines, first }) => {
@@ -131,7 +135,6 @@ impl<'a> Digest<'a> {
                     line = lines.end;
                     continue;
                 }
-                None if covered(line) => {}
                 None => match names[self.patterns.of_line[line] as usize] {
                     Some(name) => match counts.iter_mut().find(|(its, _)| *its == name) {
                         Some((_, count)) => *count += 1,

@@ -22,3 +22,6 @@ pub mod write;
 pub use digest::Digest;
 pub use terminal::Lines;
 pub use verify::verbatim_subsequence;
+
+#[cfg(test)]
+mod tests;

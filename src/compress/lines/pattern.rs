@@ -51,8 +51,8 @@ impl Patterns {
         let mut tokens = Vec::new();
         for (number, line) in lines.iter().enumerate() {
             let sign = signs[number];
-            token::cut(line, &mut tokens);
-            let shape = token::shape_of(&tokens);
+            let separators = token::cut(line, &mut tokens);
+            let shape = token::mix(token::shape_of(&tokens), separators);
             let known = by_shape.get(&(shape, sign)).copied();
             let pattern = match known {
                 Some(pattern) => pattern,

@@ -8,6 +8,9 @@ use std::ops::Range;
 /// A gap of fewer bytes than its marker would have is shown instead.
 const SMALLEST_GAP: usize = 150;
 
+/// What a terminal does not show.
+const CLEANED: &str = "escape codes and overwritten progress";
+
 /// Shows the lines of gaps that are too small for a marker.
 pub fn close_small_gaps(lines: &Lines<'_>, keep: &mut [bool]) {
     for gap in gaps(keep) {
@@ -49,7 +52,12 @@ pub fn write(
         out.push('\n');
     }
     let mut at = 0;
-    for gap in gaps(keep) {
+    let gaps = gaps(keep);
+    if gaps.is_empty() && lines.cleaned() {
+        out.push_str(&markers.gap(&format!("{CLEANED} left out")));
+        out.push('\n');
+    }
+    for gap in gaps {
         show(lines, at..gap.start, &mut out);
         at = gap.end;
         let numbers = match gap.len() {
@@ -58,7 +66,7 @@ pub fn write(
         };
         let mut what = format!("{} left out ({numbers})", counted(gap.len(), "line"));
         if !markers.used() && lines.cleaned() {
-            what.push_str(", escape codes and overwritten progress everywhere");
+            what.push_str(&format!(", {CLEANED} everywhere"));
         }
         let content = describe(gap);
         if !content.is_empty() {
@@ -98,6 +106,17 @@ pub fn clipped(text: &str, longest: usize) -> String {
 mod tests {
     use super::*;
     use crate::units::Key;
+
+    #[test]
+    fn a_text_whose_escape_codes_were_removed_says_so_once() {
+        let lines = Lines::of("\u{1b}[1ma\u{1b}[0m\nb\nc\n").expect("short");
+        let key = Key::parse("0123456789abcdef0123").expect("a key");
+        for (keep, gaps) in [([true, true, true], 1), ([true, false, true], 1), ([false, true, false], 2)] {
+            let written = write(&lines, &keep, &[], &mut Markers::of(&key), |_| String::new());
+            assert_eq!(written.matches(CLEANED).count(), 1, "{written}");
+            assert_eq!(written.matches(marker::OPEN).count(), gaps, "{written}");
+        }
+    }
 
     #[test]
     fn every_gap_has_its_marker_and_the_first_names_the_key() {
