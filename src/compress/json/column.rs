@@ -4,7 +4,9 @@
 //! Numbers are read as floating point here only to compare them; what is said
 //! about them is their literals.
 
+use super::name::Step;
 use super::query::Query;
+use super::select::{Pick, Why};
 use super::table::{Role, Table};
 use super::tape::{At, Sort, Tape};
 use std::borrow::Cow;
@@ -24,36 +26,6 @@ const TROUBLE_KEYS: &[&str] =
 const HEALTH_KEYS: &[&str] =
     &["success", "ok", "healthy", "ready", "passed", "valid", "available", "alive", "up"];
 
-/// Why a row is kept, the most pressing first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
-    /// It is at an end.
-    Edge,
-    /// It was asked for.
-    Asked,
-    /// It tells of trouble.
-    Trouble,
-    /// It holds a value that few rows hold.
-    Rare,
-    /// It holds a largest, a smallest or an outlying number.
-    Extreme,
-    /// A column changes there for good.
-    Turn,
-    /// It has something to do with the question.
-    Related,
-}
-
-/// A row with a reason to be kept.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pick {
-    /// The row's number.
-    pub row: usize,
-    /// Why.
-    pub why: Why,
-    /// How much, among those with the same reason.
-    pub weight: f64,
-}
-
 /// What a column told.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -71,7 +43,7 @@ pub fn look(table: &Table<'_, '_>, number: usize, query: &Query) -> Told {
     }
     let cells: Vec<(usize, Option<At>)> =
         table.grid.column(number).enumerate().filter(|(row, _)| !table.grid.odd[*row]).collect();
-    let last = table.grid.paths[number].last().map_or("", |name| name).to_lowercase();
+    let last = table.grid.paths[number].last().map_or("", Step::key).to_lowercase();
     let mut looker = Look {
         tape: table.tape,
         cells: &cells,
@@ -88,6 +60,14 @@ pub fn look(table: &Table<'_, '_>, number: usize, query: &Query) -> Told {
     looker.told
 }
 
+/// The items of an array of numbers that stand out.
+pub fn look_at_numbers(tape: &Tape<'_>, items: &[At]) -> Vec<Pick> {
+    let cells: Vec<(usize, Option<At>)> = items.iter().copied().map(Some).enumerate().collect();
+    let mut looker = Look { tape, cells: &cells, asked: false, name: "", last: "", told: Told::default() };
+    looker.numbers();
+    looker.told.picks
+}
+
 struct Look<'l, 't, 'a> {
     tape: &'t Tape<'a>,
     cells: &'l [(usize, Option<At>)],
@@ -99,7 +79,7 @@ struct Look<'l, 't, 'a> {
 
 impl<'a> Look<'_, '_, 'a> {
     fn pick(&mut self, row: usize, why: Why, weight: f64) {
-        self.told.picks.push(Pick { row, why, weight });
+        self.told.picks.push(Pick { unit: row, why, weight });
     }
 
     fn say(&mut self, said: String) {

@@ -10,7 +10,10 @@ use super::plain::{self, Sink};
 use super::shape::Shape;
 use super::table::{ALWAYS, GROUP, KEY, SELDOM, USUALLY};
 use super::tape::{Tape, plain_len, unescape};
-use super::{cut::Cuts, name};
+use super::{
+    cut::Cuts,
+    name::{self, Step},
+};
 use crate::marker;
 use std::borrow::Cow;
 
@@ -38,6 +41,7 @@ enum Form {
     Lines,
     Map,
     Groups,
+    Arrays,
 }
 
 struct Lines<'a> {
@@ -123,8 +127,8 @@ enum Part<'a> {
 }
 
 struct Key<'a> {
-    path: Vec<String>,
-    /// `"a":`, ready to put.
+    path: Vec<Step<'static>>,
+    /// For each step what opens it: `"a":`, or nothing for an item.
     labels: Vec<String>,
     /// The keys as the table says them.
     said: &'a str,
@@ -180,11 +184,13 @@ fn shared<'a>(item: &'a str, lead: &str) -> Option<(usize, Key<'a>)> {
     Some((place.parse::<usize>().ok()?.checked_sub(1)?, key(path, said, fill)))
 }
 
-fn key<'a>(path: Vec<String>, said: &'a str, fill: Fill<'a>) -> Key<'a> {
-    let label = |name: &String| {
+fn key<'a>(path: Vec<Step<'static>>, said: &'a str, fill: Fill<'a>) -> Key<'a> {
+    let label = |step: &Step<'_>| {
         let mut label = String::new();
-        plain::string(name, &mut label);
-        label.push(':');
+        if let Step::Key(name) = step {
+            plain::string(name, &mut label);
+            label.push(':');
+        }
         label
     };
     let labels = path.iter().map(label).collect();
@@ -276,7 +282,7 @@ impl<'a> Rows<'a> {
 
     fn open(&self, to: &mut impl Sink) {
         to.put(match self.form {
-            Form::List | Form::Groups => "[",
+            Form::List | Form::Groups | Form::Arrays => "[",
             Form::Map => "{",
             Form::Lines => "",
         });
@@ -284,7 +290,7 @@ impl<'a> Rows<'a> {
 
     fn close(&self, to: &mut impl Sink) {
         to.put(match self.form {
-            Form::List => "]",
+            Form::List | Form::Arrays => "]",
             Form::Groups => {
                 if self.group.is_some() {
                     "]]"
@@ -328,9 +334,13 @@ impl<'a> Rows<'a> {
                 to.put(":");
             }
             Form::Groups => self.group(cells.next()?, to),
-            Form::List | Form::Lines => self.between(to),
+            Form::List | Form::Lines | Form::Arrays => self.between(to),
         }
         let all: Vec<&str> = cells.collect();
+        if let ([odd], Form::Map, 2..) = (&all[..], self.form, self.width) {
+            to.put(odd);
+            return Some(());
+        }
         let ends = match all.len().checked_sub(self.width)? {
             0 => None,
             1 => Some(Tape::read(all[self.width]).ok()?),
@@ -357,10 +367,10 @@ impl<'a> Rows<'a> {
         let ends: Vec<_> = ends.map_or_else(Vec::new, |tape| {
             tape.members(tape.roots()[0]).map(|(key, value)| (tape.said(key), tape, value)).collect()
         });
-        let mut open: Vec<&str> = Vec::new();
+        let mut open: Vec<(&Step<'_>, &str)> = Vec::new();
         let mut fresh = true;
         let mut next_cell = 0;
-        to.put("{");
+        to.put(if self.form == Form::Arrays { "[" } else { "{" });
         for key in &self.keys {
             let own = matches!(key.fill, Fill::Cell { .. }).then(|| {
                 next_cell += 1;
@@ -374,17 +384,19 @@ impl<'a> Rows<'a> {
                 continue;
             }
             let (_, parents) = key.path.split_last()?;
-            let same = open.iter().zip(parents).take_while(|(a, b)| **a == b.as_str()).count();
-            while same < open.len() {
-                open.pop();
-                to.put("}");
+            let same = open.iter().zip(parents).take_while(|((a, _), b)| *a == *b).count();
+            while same < open.len()
+                && let Some((_, close)) = open.pop()
+            {
+                to.put(close);
                 fresh = false;
             }
             for (depth, parent) in parents.iter().enumerate().skip(same) {
                 to.put(if fresh { "" } else { "," });
                 to.put(&key.labels[depth]);
-                to.put("{");
-                open.push(parent);
+                let is_array = key.path[depth + 1] == Step::Only;
+                to.put(if is_array { "[" } else { "{" });
+                open.push((parent, if is_array { "]" } else { "}" }));
                 fresh = true;
             }
             to.put(if fresh { "" } else { "," });
@@ -398,10 +410,10 @@ impl<'a> Rows<'a> {
                 (Fill::Ends, None) => {}
             }
         }
-        for _ in open {
-            to.put("}");
+        for (_, close) in open.iter().rev() {
+            to.put(close);
         }
-        to.put("}");
+        to.put(if self.form == Form::Arrays { "]" } else { "}" });
         Some(())
     }
 

@@ -5,7 +5,7 @@
 
 use super::cell;
 use super::fields::Grid;
-use super::name;
+use super::name::{self, Step};
 use super::table::{Column, Role};
 use super::tape::Tape;
 use std::borrow::Cow;
@@ -60,7 +60,7 @@ pub fn find<'a>(tape: &Tape<'a>, grid: &Grid<'a>, columns: &mut [Column<'a>]) {
         let sources = full.iter().copied().filter(|source| {
             *source != number
                 && matches!(columns[*source].role, Role::Cells { .. })
-                && columns[*source].name.split('.').all(name::is_simple)
+                && columns[*source].name.split('.').all(|step| name::is_simple(step) || step == "0")
         });
         if used[number] {
             continue;
@@ -214,7 +214,7 @@ pub fn address_prefix(tape: &Tape<'_>, grid: &Grid<'_>, number: usize) -> String
     }
     let shared = shared.unwrap_or_default();
     let prefix = shared.rfind('/').map_or("", |slash| &shared[..=slash]);
-    let name = grid.paths[number].last().map_or("", |name| name);
+    let name = grid.paths[number].last().map_or("", Step::key);
     let worth = 5 <= rows && 12 <= prefix.len() && prefix.contains("://") && !is_opened(name);
     if worth && cell::is_bare(prefix, cell::Holds::Texts) && !prefix.contains('*') {
         prefix.to_owned()

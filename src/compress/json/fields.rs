@@ -5,7 +5,8 @@
 //! gathered only if its keys stand in the one order that all rows share and
 //! none stands twice; any other row is *odd* and stays as it is.
 
-use super::tape::{At, Inside, Tape};
+use super::name::Step;
+use super::tape::{At, Inside, Sort, Tape};
 use std::borrow::Cow;
 
 /// Objects inside a row are opened this deep; deeper ones are cells.
@@ -26,6 +27,10 @@ struct Field<'a> {
     seen: usize,
     /// Rows in which its value is an object with something inside.
     objects: usize,
+    /// Rows in which its value is an array with one such object.
+    singles: usize,
+    /// The field of that one object.
+    only: Option<usize>,
     /// Too many keys to be a record, or in no one order.
     map: bool,
 }
@@ -34,13 +39,23 @@ struct Field<'a> {
 #[derive(Debug)]
 pub struct Fields<'a> {
     all: Vec<Field<'a>>,
-    /// Whether a field is opened, and the leaf of its own value.
-    opened: Vec<bool>,
+    /// Which fields are opened, and the column of a field's own value.
+    opened: Vec<Opened>,
     leaf: Vec<Option<usize>>,
 }
 
-/// A column before anybody looked at its cells: the keys that lead to it.
-pub type Path<'a> = Vec<Cow<'a, str>>;
+/// Whether the values of a field are cells, or what is inside them is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opened {
+    No,
+    /// Objects are opened.
+    Object,
+    /// Arrays with one object are opened.
+    Single,
+}
+
+/// A column before anybody looked at its cells: the steps that lead to it.
+pub type Path<'a> = Vec<Step<'a>>;
 
 /// The rows, as cells.
 #[derive(Debug)]
@@ -60,6 +75,31 @@ impl Grid<'_> {
     /// How many rows there are, odd ones too.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Makes odd the few rows that lack several of the keys that all others have: a key that all have costs less.
+    fn set_strangers_apart(&mut self) {
+        let even = self.odd.iter().filter(|odd| !**odd).count();
+        let mut lacks = vec![0usize; self.rows];
+        for column in 0..self.paths.len() {
+            let there = self.column(column).flatten().count();
+            if there < even && even * 9 <= there * 10 {
+                for (row, cell) in self.cells[column * self.rows..(column + 1) * self.rows].iter().enumerate()
+                {
+                    lacks[row] += usize::from(*cell == ABSENT && !self.odd[row]);
+                }
+            }
+        }
+        let strangers: Vec<usize> = (0..self.rows).filter(|row| 2 <= lacks[*row]).collect();
+        if even < strangers.len() * 10 {
+            return;
+        }
+        for row in strangers {
+            self.odd[row] = true;
+            for column in 0..self.paths.len() {
+                self.cells[column * self.rows + row] = ABSENT;
+            }
+        }
     }
 
     /// The cell of a column in a row; `None` when the key is not there or the row is odd.
@@ -102,13 +142,35 @@ pub fn grid<'a>(tape: &Tape<'a>, rows: &[At]) -> Option<Grid<'a>> {
             fields.gather(tape, *row, |column, at| cells[column * rows.len() + index] = at.0);
         }
     }
-    Some(Grid { paths, cells, rows: rows.len(), odd })
+    let mut grid = Grid { paths, cells, rows: rows.len(), odd };
+    grid.set_strangers_apart();
+    Some(grid)
+}
+
+/// Lays out rows that are arrays of one length.
+pub fn grid_of_arrays<'a>(tape: &Tape<'a>, rows: &[At], width: usize) -> Grid<'a> {
+    let mut cells = vec![ABSENT; width * rows.len()];
+    for (index, row) in rows.iter().enumerate() {
+        for (column, at) in tape.inside(*row).enumerate() {
+            cells[column * rows.len() + index] = at.0;
+        }
+    }
+    let paths = (1..=width).map(|number| vec![Step::Item(number)]).collect();
+    Grid { paths, cells, rows: rows.len(), odd: vec![false; rows.len()] }
 }
 
 impl Tape<'_> {
     /// True for an object with something inside.
     pub fn is_record(&self, at: At) -> bool {
-        self.sort(at) == super::tape::Sort::Object && !self.is_empty(at)
+        self.sort(at) == Sort::Object && !self.is_empty(at)
+    }
+
+    /// The object of an array that has that one item.
+    fn single_record(&self, at: At) -> Option<At> {
+        let first = At(at.0 + 1);
+        let is_single =
+            self.sort(at) == Sort::Array && !self.is_empty(at) && self.past(first) == self.past(at);
+        (is_single && self.is_record(first)).then_some(first)
     }
 }
 
@@ -138,17 +200,37 @@ impl<'a> Fields<'a> {
                 self.all[level.field].map = true;
                 continue;
             };
-            let depth = levels.len();
-            let field = &mut self.all[child];
-            field.seen += 1;
+            let deep = levels.len() < OPENED;
+            self.all[child].seen += 1;
             if tape.is_record(value) {
-                field.objects += 1;
-                if !field.map && depth < OPENED {
+                self.all[child].objects += 1;
+                if deep && !self.all[child].map {
                     levels.push(Level { field: child, position: 0, inside: tape.inside(value) });
+                }
+            } else if let Some(record) = tape.single_record(value) {
+                self.all[child].singles += 1;
+                let only = self.only(child);
+                if deep && !self.all[only].map {
+                    levels.push(Level { field: only, position: 0, inside: tape.inside(record) });
                 }
             }
         }
         true
+    }
+
+    /// The field of the one object in the arrays of `parent`.
+    fn only(&mut self, parent: usize) -> usize {
+        let only = match self.all[parent].only {
+            Some(only) => only,
+            None => {
+                self.all.push(Field::default());
+                self.all.len() - 1
+            }
+        };
+        self.all[parent].only = Some(only);
+        self.all[only].seen += 1;
+        self.all[only].objects += 1;
+        only
     }
 
     /// The field of `key` inside `parent`, at or after `position`; made when it is new.
@@ -175,7 +257,7 @@ impl<'a> Fields<'a> {
     fn find(&self, tape: &Tape<'a>, key: At, parent: usize, position: usize) -> Option<usize> {
         let children = &self.all[parent].children;
         let plain = tape.spelled(key);
-        let escaped = tape.sort(key) == super::tape::Sort::Escaped;
+        let escaped = tape.sort(key) == Sort::Escaped;
         let is_key = |child: &usize| match &self.all[*child].name {
             name if escaped => *name == tape.said(key),
             name => name == plain,
@@ -185,40 +267,62 @@ impl<'a> Fields<'a> {
 
     /// Decides which fields are opened, and gives every other one a column; the columns in order.
     fn choose_columns(&mut self) -> Vec<Path<'a>> {
-        self.opened = (0..self.all.len()).map(|field| field == 0 || self.is_opened(field)).collect();
+        self.opened = (0..self.all.len())
+            .map(|field| if field == 0 { Opened::Object } else { self.opened_as(field) })
+            .collect();
         self.leaf = vec![None; self.all.len()];
         let mut paths: Vec<Path<'a>> = Vec::new();
-        let mut levels = vec![(0, 0)];
+        // Each level: its field, the next child, and how many steps the path had before.
+        let mut levels = vec![(0, 0, 0)];
         let mut path: Path<'a> = Vec::new();
-        while let Some((field, position)) = levels.last_mut() {
+        while let Some((field, position, _)) = levels.last_mut() {
             let Some(&child) = self.all[*field].children.get(*position) else {
-                levels.pop();
-                path.pop();
+                let (_, _, before) = levels.pop().unwrap_or_default();
+                path.truncate(before);
                 continue;
             };
             *position += 1;
-            path.push(self.all[child].name.clone());
-            if !self.opened[child] || self.all[child].objects < self.all[child].seen {
+            let before = path.len();
+            path.push(Step::Key(self.all[child].name.clone()));
+            let opened = match self.opened[child] {
+                Opened::No => 0,
+                Opened::Object => self.all[child].objects,
+                Opened::Single => self.all[child].singles,
+            };
+            if opened < self.all[child].seen {
                 self.leaf[child] = Some(paths.len());
                 paths.push(path.clone());
             }
-            if self.opened[child] {
-                levels.push((child, 0));
-            } else {
-                path.pop();
+            match (self.opened[child], self.all[child].only) {
+                (Opened::Object, _) => levels.push((child, 0, before)),
+                (Opened::Single, Some(only)) => {
+                    path.push(Step::Only);
+                    levels.push((only, 0, before));
+                }
+                _ => path.truncate(before),
             }
         }
         paths
     }
 
-    /// True for a field that is mostly an object, with mostly the same keys.
-    fn is_opened(&self, field: usize) -> bool {
-        let field = &self.all[field];
+    /// An object is opened where it is mostly one with mostly the same keys; an array where it mostly has one of those.
+    fn opened_as(&self, number: usize) -> Opened {
+        let field = &self.all[number];
+        if field.seen <= field.objects * 2 && self.is_filled(number) {
+            Opened::Object
+        } else if field.seen * 8 <= field.singles * 10 && field.only.is_some_and(|only| self.is_filled(only))
+        {
+            Opened::Single
+        } else {
+            Opened::No
+        }
+    }
+
+    fn is_filled(&self, number: usize) -> bool {
+        let field = &self.all[number];
         let filled: usize = field.children.iter().map(|child| self.all[*child].seen).sum();
-        !field.map
-            && !field.children.is_empty()
-            && field.seen <= field.objects * 2
-            && field.objects * field.children.len() * 3 <= filled * 5
+        let times = field.objects.max(1);
+        !field.map && !field.children.is_empty() && times * field.children.len() * 3 <= filled * 5
     }
 
     /// Hands out the cells of one row.
@@ -233,10 +337,17 @@ impl<'a> Fields<'a> {
             let Some(found) = self.find(tape, key, level.field, level.position) else { return };
             level.position = found + 1;
             let child = self.all[level.field].children[found];
-            if self.opened[child] && tape.is_record(value) {
-                levels.push(Level { field: child, position: 0, inside: tape.inside(value) });
-            } else if let Some(column) = self.leaf[child] {
-                cell(column, value);
+            let inside = match self.opened[child] {
+                Opened::Object if tape.is_record(value) => Some((child, value)),
+                Opened::Single => {
+                    tape.single_record(value).zip(self.all[child].only).map(|(at, only)| (only, at))
+                }
+                _ => None,
+            };
+            match (inside, self.leaf[child]) {
+                (Some((field, at)), _) => levels.push(Level { field, position: 0, inside: tape.inside(at) }),
+                (None, Some(column)) => cell(column, value),
+                (None, None) => {}
             }
         }
     }

@@ -11,11 +11,14 @@ pub mod cut;
 pub mod decode;
 pub mod derive;
 pub mod fields;
+pub mod fold;
+pub mod ids;
 pub mod name;
 pub mod page;
 pub mod plain;
 pub mod query;
 pub mod rows;
+pub mod select;
 pub mod shape;
 pub mod table;
 pub mod tape;
@@ -29,9 +32,9 @@ use crate::refusal::Refusal;
 use crate::tokens;
 use crate::units::{Key, Tokens};
 use cut::Cuts;
-use page::Page;
+use fold::Fold;
+use page::{Page, Written};
 use query::Query;
-use rows::Budget;
 use tape::{Tape, Unread};
 
 /// Shortens `text`, or says why not.
@@ -48,17 +51,16 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
         Unread::TooBig => Refusal::OverBudget,
         Unread::LoneSurrogate => Refusal::OddText,
     })?;
-    let nothing = Cuts::none();
-    let plain = plain_text(&tape, &nothing);
-    let page = page::write(&tape, &nothing);
+    let plain = plain_text(&tape, &Cuts::none());
+    let page = page::write(&tape);
     if let Some(page) = &page
         && !is_verified(&page.text, &plain)
     {
         return Err(Refusal::NotVerified);
     }
-    let whole = shorter(plain, page.as_ref());
+    let (whole, tables) = shorter(plain, page);
     if let Loss::KeptUnder(key) = allowance.loss
-        && let Some(chosen) = choose(&tape, &whole.text, page.as_ref(), hint, allowance.effort, key)
+        && let Some(chosen) = choose(&tape, &whole.text, &tables, hint, allowance.effort, key)
     {
         return Ok(chosen);
     }
@@ -66,7 +68,7 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
 }
 
 fn plain_text(tape: &Tape<'_>, cuts: &Cuts) -> String {
-    let mut plain = String::with_capacity(tape.text_len());
+    let mut plain = String::with_capacity(if cuts.is_empty() { tape.text_len() } else { 0 });
     plain::whole(tape, cuts, &mut plain);
     plain
 }
@@ -77,8 +79,8 @@ fn is_verified(text: &str, plain: &str) -> bool {
     decode::decode_to(text, &mut meant) && meant.met()
 }
 
-/// The one of both lossless forms that is fewer tokens.
-fn shorter(plain: String, page: Option<&Page>) -> Shortened {
+/// The one of both lossless forms that is fewer tokens, and the tables that could be in it.
+fn shorter<'t, 'a>(plain: String, page: Option<Page<'t, 'a>>) -> (Shortened, Vec<Written<'t, 'a>>) {
     let of = |text: String, compressor: &'static str| Shortened {
         text,
         kind: Kind::Json,
@@ -86,8 +88,9 @@ fn shorter(plain: String, page: Option<&Page>) -> Shortened {
         left_out: false,
     };
     match page {
-        Some(page) if is_shorter(&page.text, &plain) => of(page.text.clone(), "json-table"),
-        _ => of(plain, "json-minified"),
+        Some(page) if is_shorter(&page.text, &plain) => (of(page.text, "json-table"), page.tables),
+        Some(page) => (of(plain, "json-minified"), page.tables),
+        None => (of(plain, "json-minified"), Vec::new()),
     }
 }
 
@@ -96,62 +99,77 @@ fn is_shorter(one: &str, other: &str) -> bool {
     one.len() * 10 < other.len() * 7 || one.len() < other.len() && tokens::count(one) < tokens::count(other)
 }
 
-/// Tokens below which the lossless form is short enough.
+/// Tokens up to which the lossless form is short enough.
 const SHORT_ENOUGH: Tokens = Tokens(1_000);
 
 /// Leaving out must make the lossless form shorter by a third at least.
 const LEAST_GAIN: (u64, u64) = (2, 3);
 
 /// The form in which only what matters is in view, where that pays.
-fn choose(
-    tape: &Tape<'_>,
+fn choose<'t, 'a>(
+    tape: &'t Tape<'a>,
     whole: &str,
-    page: Option<&Page>,
+    tables: &[Written<'t, 'a>],
     hint: &Hint<'_>,
     effort: Effort,
     key: &Key,
 ) -> Option<Shortened> {
-    // Each token is three bytes or so: what is this short needs no count.
-    if (whole.len() as u64) < SHORT_ENOUGH.0 * 2 {
+    // A token is two to four bytes of a table: what is clearly long or short needs no count.
+    let is_short = |len: u64| {
+        len < SHORT_ENOUGH.0 * 2 || len < SHORT_ENOUGH.0 * 4 && tokens::count(whole) <= SHORT_ENOUGH
+    };
+    if is_short(whole.len() as u64) {
         return None;
     }
-    let before = tokens::count(whole);
-    if before <= SHORT_ENOUGH {
+    let cuts = cuts(tape, tables, &Query::of(hint.query), room(tape.text_len(), effort));
+    if cuts.is_empty() {
         return None;
     }
-    let cuts = cuts(tape, page?, hint, effort)?;
-    let shorter = page::write(tape, &cuts)?;
+    let shorter = page::rewrite(tape, tables, &cuts);
     let plain = plain_text(tape, &cuts);
-    if !is_verified(&shorter.text, &plain) {
+    let verified = if tables.is_empty() { shorter.text == plain } else { is_verified(&shorter.text, &plain) };
+    debug_assert!(verified, "what was left out does not read back: {}", shorter.text);
+    if !verified {
         return None;
     }
     let text = with_key(shorter, key)?;
     let after = tokens::count(&text);
-    let pays = after.0 * LEAST_GAIN.1 <= before.0 * LEAST_GAIN.0 && saves_enough(tape, before, after);
+    let pays = is_fewer_by(after, whole, |before| Tokens(before.0 * LEAST_GAIN.0 / LEAST_GAIN.1))
+        && is_fewer_by(after, tape.text(), |before| Tokens(before.0.saturating_sub(LOSSY_FLOOR.0)));
     pays.then_some(Shortened { text, kind: Kind::Json, compressor: "json-rows", left_out: true })
 }
 
-/// True when the original is so much longer that something may be left out.
-fn saves_enough(tape: &Tape<'_>, whole: Tokens, after: Tokens) -> bool {
-    after + LOSSY_FLOOR <= whole || after + LOSSY_FLOOR <= tokens::count(tape.text())
+/// True when `after` is at most what `limit` makes of the tokens of `text`; counted only where it is close.
+fn is_fewer_by(after: Tokens, text: &str, limit: impl Fn(Tokens) -> Tokens) -> bool {
+    let surely = Tokens(text.len() as u64 / 6);
+    after <= limit(surely) || after <= limit(tokens::count(text))
 }
 
-/// What is left out, if anything.
-fn cuts(tape: &Tape<'_>, page: &Page, hint: &Hint<'_>, effort: Effort) -> Option<Cuts> {
-    let query = Query::of(hint.query);
+/// What is left out, if anything, so that about `room` bytes stay.
+fn cuts<'t, 'a>(tape: &'t Tape<'a>, tables: &[Written<'t, 'a>], query: &Query, room: usize) -> Cuts {
     let mut cuts = Cuts::none();
-    let budget = budget(tape.text_len(), effort);
-    let all: usize = page.tables.iter().map(|table| table.len).sum();
-    for written in &page.tables {
-        let table = page::table_at(tape, written.at)?;
-        let bytes = (budget as u128 * written.len as u128 / all as u128) as usize;
-        rows::choose(&table, written.at, page::past(tape, written.at), &query, Budget { bytes }, &mut cuts);
+    let all: usize = tables.iter().map(|written| written.len).sum();
+    for written in tables {
+        let bytes = (room as u128 * written.len as u128 / all.max(1) as u128) as usize;
+        rows::choose(&written.table, (written.at, written.past), &written.lens, query, bytes, &mut cuts);
     }
-    (!cuts.is_empty()).then_some(cuts)
+    let so_far = page::rewrite(tape, tables, &cuts).text.len();
+    if room * 5 / 4 < so_far {
+        let fold = Fold { tape, query, share: room * 1000 / so_far };
+        for written in tables {
+            fold.fold_cells(&written.table, &mut cuts);
+        }
+        let skipped: Vec<tape::At> = tables.iter().map(|written| written.at).collect();
+        let is_lines = matches!(tables, [only] if only.table.form == table::Form::Lines);
+        if !is_lines {
+            fold.fold(tape::At(0), tape.end(), &skipped, &mut cuts);
+        }
+    }
+    cuts
 }
 
-/// Bytes that tables may take of a text of `len` bytes.
-fn budget(len: usize, effort: Effort) -> usize {
+/// Bytes that may stay of a text of `len` bytes.
+fn room(len: usize, effort: Effort) -> usize {
     let balanced = (len / 7).min(6_000 + len / 40).max(1_800);
     match effort {
         Effort::Balanced => balanced,
@@ -160,7 +178,7 @@ fn budget(len: usize, effort: Effort) -> usize {
 }
 
 /// Lets the first marker name the key.
-fn with_key(page: Page, key: &Key) -> Option<String> {
+fn with_key(page: Page<'_, '_>, key: &Key) -> Option<String> {
     let (at, what) = page.first_gap?;
     let mut text = page.text;
     let short = marker::left_out_too(&what);

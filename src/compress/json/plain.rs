@@ -17,6 +17,9 @@ pub trait Sink {
     fn gap(&mut self, what: &str) {
         self.put(&marker::left_out_too(what));
     }
+
+    /// A row of a table, with its line break, ends here; so does what stands above the rows.
+    fn row(&mut self) {}
 }
 
 impl Sink for String {

@@ -229,7 +229,7 @@ proptest! {
     #[test]
     fn a_table_decodes_to_the_same_json(text in text()) {
         let tape = Tape::read(&text).unwrap();
-        if let Some(page) = page::write(&tape, &Cuts::none()) {
+        if let Some(page) = page::write(&tape) {
             let decoded = decode::decode(&page.text);
             prop_assert_eq!(decoded, Some(plain_of(&text)), "{}", page.text);
         }
@@ -258,7 +258,7 @@ proptest! {
     #[test]
     fn a_damaged_table_is_found_out(text in text(), at in any::<prop::sample::Index>(), with in "[a-z0-9\t\n{\"\\[]") {
         let tape = Tape::read(&text).unwrap();
-        if let Some(page) = page::write(&tape, &Cuts::none()) {
+        if let Some(page) = page::write(&tape) {
             let legend = page.text.find('\n').unwrap() + 1;
             let places: Vec<usize> = page.text.char_indices().map(|(at, _)| at).filter(|at| legend <= *at).collect();
             let place = places[at.index(places.len())];

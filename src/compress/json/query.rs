@@ -2,7 +2,8 @@
 //! exactly, other words by their stem; and the words that tell of trouble.
 
 use super::tape::{At, Tape};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::sync::LazyLock;
 
 /// So many terms of a question are looked for.
 const MOST: usize = 48;
@@ -74,11 +75,23 @@ pub enum Term {
     Trouble,
 }
 
-/// A question, ready to be looked for.
+/// Finds the words that tell of trouble.
+static TROUBLES: LazyLock<AhoCorasick> = LazyLock::new(|| searcher(TROUBLE, AhoCorasickKind::DFA));
+
+fn searcher<P: AsRef<[u8]>>(terms: &[P], kind: AhoCorasickKind) -> AhoCorasick {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::Standard)
+        .kind(Some(kind))
+        .build(terms)
+        .expect("some dozens of words are few enough")
+}
+
+/// A question, ready to be looked for. Its terms are numbered after those of trouble.
 #[derive(Debug)]
 pub struct Query {
     terms: Vec<(String, Term)>,
-    found: AhoCorasick,
+    found: Option<AhoCorasick>,
 }
 
 impl Query {
@@ -99,56 +112,66 @@ impl Query {
                 add(stem, Term::Word);
             }
         }
-        for word in TROUBLE {
-            match terms.iter_mut().find(|(known, _)| known == word) {
-                Some(_) => {}
-                None => terms.push(((*word).to_owned(), Term::Trouble)),
-            }
-        }
-        let found = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .build(terms.iter().map(|(text, _)| text))
-            .unwrap_or_else(|_| AhoCorasick::new([""; 0]).expect("no patterns are always few enough"));
+        let texts: Vec<&String> = terms.iter().map(|(text, _)| text).collect();
+        let found = (!texts.is_empty()).then(|| searcher(&texts, AhoCorasickKind::ContiguousNFA));
         Query { terms, found }
     }
 
-    /// How many terms there are.
+    /// How many terms there are, those of trouble included.
     pub fn len(&self) -> usize {
-        self.terms.len()
+        TROUBLE.len() + self.terms.len()
     }
 
-    /// True when there is nothing to look for.
+    /// True when there is nothing to look for: never, for there is always trouble.
     pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
+        false
     }
 
     /// What the term of this number is.
     pub fn term(&self, number: usize) -> Term {
-        self.terms[number].1
-    }
-
-    /// True when a word that tells of trouble is asked for, or is trouble by itself.
-    pub fn is_trouble(&self, number: usize) -> bool {
-        TROUBLE.contains(&self.terms[number].0.as_str())
+        number.checked_sub(TROUBLE.len()).map_or(Term::Trouble, |asked| self.terms[asked].1)
     }
 
     /// The numbers of the terms that `text` holds; one may come more than once.
     pub fn each_in(&self, text: &str, mut found: impl FnMut(usize)) {
-        for hit in self.found.find_overlapping_iter(text) {
+        for hit in TROUBLES.find_overlapping_iter(text) {
+            if stands_alone(text, hit.start(), hit.end(), Term::Trouble) {
+                found(hit.pattern().as_usize());
+            }
+        }
+        self.each_asked(text, |number, _, _| found(TROUBLE.len() + number));
+    }
+
+    /// The places in `text` of what is asked.
+    pub fn each_place_in(&self, text: &str, mut found: impl FnMut(usize, usize)) {
+        self.each_asked(text, |_, from, to| found(from, to));
+    }
+
+    fn each_asked(&self, text: &str, mut found: impl FnMut(usize, usize, usize)) {
+        for hit in self.found.iter().flat_map(|asked| asked.find_overlapping_iter(text)) {
             let number = hit.pattern().as_usize();
             if stands_alone(text, hit.start(), hit.end(), self.terms[number].1) {
-                found(number);
+                found(number, hit.start(), hit.end());
             }
         }
     }
 
     /// The numbers of the terms that the values in and under `at` hold; keys don't count.
     pub fn each_under(&self, tape: &Tape<'_>, at: At, mut found: impl FnMut(usize)) {
-        let end = tape.past(at);
-        let mut next = at;
+        let (mut next, end) = (at, tape.past(at));
         while next != end {
             if !tape.is_nest(next) && !tape.is_key(next) {
+                self.each_in(tape.spelled(next), &mut found);
+            }
+            next = At(next.0 + 1);
+        }
+    }
+
+    /// The numbers of the terms that the keys under `at` hold.
+    pub fn each_key_under(&self, tape: &Tape<'_>, at: At, mut found: impl FnMut(usize)) {
+        let (mut next, end) = (at, tape.past(at));
+        while next != end {
+            if tape.is_key(next) {
                 self.each_in(tape.spelled(next), &mut found);
             }
             next = At(next.0 + 1);
@@ -158,7 +181,7 @@ impl Query {
     /// True when the question names this key (in singular or plural).
     pub fn asks_for_key(&self, name: &str) -> bool {
         let mut asked = false;
-        self.each_in(name, |number| asked |= self.term(number) != Term::Trouble);
+        self.each_asked(name, |_, _, _| asked = true);
         asked
     }
 }
@@ -234,7 +257,10 @@ mod tests {
     fn found(asked: &str, text: &str) -> Vec<String> {
         let query = Query::of(asked);
         let mut found = Vec::new();
-        query.each_in(text, |number| found.push(query.terms[number].0.clone()));
+        query.each_in(text, |number| {
+            let asked = number.checked_sub(TROUBLE.len()).map(|number| query.terms[number].0.as_str());
+            found.push(asked.unwrap_or_else(|| TROUBLE[number]).to_owned());
+        });
         found
     }
 

@@ -8,8 +8,8 @@
 
 use super::cut::{Cut, Cuts};
 use super::name;
-use super::plain::{self, Sink};
-use super::tape::{At, Sort, Tape};
+use super::plain::{self, Against, Sink};
+use super::tape::{At, Sort, Tape, plain_len};
 use std::borrow::Cow;
 
 /// Shapes nest this deep; what is deeper is JSON.
@@ -17,6 +17,12 @@ const DEEPEST: usize = 6;
 
 /// Fewer objects than this gain nothing by naming their keys in the header.
 const FEWEST: usize = 2;
+
+/// A value that fewer objects share stays in each.
+const FEWEST_FIXED: usize = 3;
+
+/// A shared value longer than this, in bytes of the source, stays in each object: a header is to be read.
+const LONGEST_FIXED: usize = 160;
 
 /// What all the cells of a column, or all values at one place inside them, look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub enum Shape<'a> {
     List(Box<Shape<'a>>),
     /// An object with exactly these keys, written as an array of its values.
     Record(Keys<'a>),
+    /// The same value everywhere, spelled plainly; it stands in the header only.
+    Fixed(String),
 }
 
 /// The keys of an object, in order, each with the shape of its value.
@@ -80,18 +88,27 @@ impl<'a> Shape<'a> {
                 column.1.push(value);
             }
         }
-        Shape::Record(
-            columns
-                .into_iter()
-                .map(|(name, values)| (name, Shape::at_depth(tape, &values, depth + 1)))
-                .collect(),
-        )
+        let mut keys: Keys<'a> = columns
+            .iter()
+            .map(|(name, values)| {
+                let shape = fixed(tape, values).unwrap_or_else(|| Shape::at_depth(tape, values, depth + 1));
+                (name.clone(), shape)
+            })
+            .collect();
+        if keys.iter().all(|(_, shape)| shape.is_fixed()) {
+            keys[0].1 = Shape::at_depth(tape, &columns[0].1, depth + 1);
+        }
+        Shape::Record(keys)
     }
 
     /// The shape as the header says it: `[a,b[c,d]]`.
     pub fn say(&self, to: &mut String) {
         match self {
             Shape::Any => {}
+            Shape::Fixed(value) => {
+                to.push('=');
+                to.push_str(value);
+            }
             Shape::List(item) => {
                 to.push('[');
                 match &**item {
@@ -112,6 +129,10 @@ impl<'a> Shape<'a> {
     pub fn read(said: &str) -> Option<Shape<'static>> {
         let (shape, rest) = read_shape(said, 0)?;
         rest.is_empty().then_some(shape)
+    }
+
+    fn is_fixed(&self) -> bool {
+        matches!(self, Shape::Fixed(_))
     }
 
     /// Writes `at` by this shape.
@@ -140,11 +161,13 @@ impl<'a> Shape<'a> {
                 to.put("]");
             }
             (Shape::Record(keys), Sort::Object) if fits(tape, at, keys, cuts) => {
-                to.put("[");
-                for (index, ((_, shape), (_, value))) in keys.iter().zip(tape.members(at)).enumerate() {
-                    if index != 0 {
-                        to.put(",");
+                let mut before = "[";
+                for ((_, shape), (_, value)) in keys.iter().zip(tape.members(at)) {
+                    if shape.is_fixed() {
+                        continue;
                     }
+                    to.put(before);
+                    before = ",";
                     match cuts.at(value) {
                         Some(Cut::Gap { .. }) => plain::value(tape, value, cuts, to),
                         _ => shape.write(tape, value, cuts, to),
@@ -171,19 +194,37 @@ impl<'a> Shape<'a> {
             }
             (Shape::Record(keys), Sort::Array) => {
                 to.put("{");
-                for (index, ((name, shape), value)) in keys.iter().zip(tape.inside(at)).enumerate() {
+                let mut values = tape.inside(at);
+                for (index, (name, shape)) in keys.iter().enumerate() {
                     if index != 0 {
                         to.put(",");
                     }
                     plain::string(name, to);
                     to.put(":");
-                    shape.unwrite(tape, value, to);
+                    match (shape, shape.is_fixed().then_some(at).or_else(|| values.next())) {
+                        (Shape::Fixed(value), _) => to.put(value),
+                        (shape, Some(value)) => shape.unwrite(tape, value, to),
+                        (_, None) => {}
+                    }
                 }
                 to.put("}");
             }
             _ => plain::value(tape, at, &Cuts::none(), to),
         }
     }
+}
+
+/// What all `values` are, when they are many, short, and the same.
+fn fixed<'a>(tape: &Tape<'a>, values: &[At]) -> Option<Shape<'a>> {
+    let first = *values.first()?;
+    let all = FEWEST_FIXED <= values.len()
+        && tape.source_len(first) <= LONGEST_FIXED
+        && values.iter().all(|value| tape.same(first, *value));
+    all.then(|| {
+        let mut json = String::new();
+        plain::value(tape, first, &Cuts::none(), &mut json);
+        Shape::Fixed(json)
+    })
 }
 
 fn has_keys_of(tape: &Tape<'_>, one: At, other: At) -> bool {
@@ -200,8 +241,18 @@ fn has_keys_of(tape: &Tape<'_>, one: At, other: At) -> bool {
 /// True for an object that has exactly `keys`, none of them left out.
 fn fits(tape: &Tape<'_>, at: At, keys: &[(Cow<'_, str>, Shape<'_>)], cuts: &Cuts) -> bool {
     let mut members = tape.members(at);
-    let fits = |key: At, name: &str| cuts.at(key).is_none() && tape.said(key) == name;
-    keys.iter().all(|(name, _)| members.next().is_some_and(|(key, _)| fits(key, name)))
+    let fits = |key: At, value: At, name: &str, shape: &Shape<'_>| {
+        let is_fixed_otherwise = match shape {
+            Shape::Fixed(json) => {
+                let mut meant = Against::text(json);
+                plain::value(tape, value, cuts, &mut meant);
+                !meant.met()
+            }
+            _ => false,
+        };
+        cuts.at(key).is_none() && tape.said(key) == name && !is_fixed_otherwise
+    };
+    keys.iter().all(|(name, shape)| members.next().is_some_and(|(key, value)| fits(key, value, name, shape)))
         && members.next().is_none()
 }
 
@@ -218,6 +269,10 @@ fn say_keys(keys: &[(Cow<'_, str>, Shape<'_>)], to: &mut String) {
 fn read_shape(said: &str, depth: usize) -> Option<(Shape<'static>, &str)> {
     if 2 * DEEPEST < depth {
         return None;
+    }
+    if let Some(value) = said.strip_prefix('=') {
+        let len = json_len(value)?;
+        return Some((Shape::Fixed(value[..len].to_owned()), &value[len..]));
     }
     if let Some(inside) = said.strip_prefix('{') {
         let (keys, rest) = read_keys(inside, depth)?;
@@ -243,5 +298,31 @@ fn read_keys(said: &str, depth: usize) -> Option<(Keys<'static>, &str)> {
             Some(after) => rest = after,
             None => return Some((keys, after)),
         }
+    }
+}
+
+/// How long the plainly spelled value is that `said` begins with.
+fn json_len(said: &str) -> Option<usize> {
+    let bytes = said.as_bytes();
+    let (mut at, mut depth) = (0, 0usize);
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => {
+                at += 1;
+                loop {
+                    at += plain_len(bytes.get(at..)?);
+                    match bytes.get(at)? {
+                        b'"' => break,
+                        _ => at += 2,
+                    }
+                }
+            }
+            Some(b'[' | b'{') => depth += 1,
+            Some(b']' | b'}') if depth != 0 => depth -= 1,
+            Some(b',' | b']' | b'}') | None if depth == 0 => return Some(at),
+            None => return None,
+            _ => {}
+        }
+        at += 1;
     }
 }

@@ -32,6 +32,12 @@ pub const GROUP: &str = "(array)";
 /// Fewer rows than this are no table.
 const FEWEST: usize = 3;
 
+/// Fewer arrays of one length than this are no table.
+const FEWEST_ARRAYS: usize = 8;
+
+/// Longer arrays than this are no rows.
+const WIDEST_ARRAY: usize = 32;
+
 /// What the rows are rows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -43,6 +49,8 @@ pub enum Form {
     Map,
     /// An array of arrays of objects.
     Groups,
+    /// An array of arrays of one length.
+    Arrays,
 }
 
 /// One row.
@@ -109,8 +117,14 @@ impl<'t, 'a> Table<'t, 'a> {
     pub fn of(tape: &'t Tape<'a>, at: At) -> Option<Table<'t, 'a>> {
         let (form, rows) = match tape.sort(at) {
             Sort::Object => (Form::Map, map_rows(tape, at)?),
-            Sort::Array => match tape.inside(at).next().map(|first| tape.sort(first)) {
-                Some(Sort::Array) => (Form::Groups, group_rows(tape, at)?),
+            Sort::Array => match tape.inside(at).next() {
+                Some(first) if tape.sort(first) == Sort::Array => {
+                    if let Some(rows) = group_rows(tape, at) {
+                        (Form::Groups, rows)
+                    } else {
+                        return Table::of_arrays(tape, list_rows(tape.inside(at)));
+                    }
+                }
                 _ => (Form::List, list_rows(tape.inside(at))),
             },
             _ => return None,
@@ -121,6 +135,24 @@ impl<'t, 'a> Table<'t, 'a> {
     /// The table that JSON lines make, if they make one.
     pub fn of_lines(tape: &'t Tape<'a>) -> Option<Table<'t, 'a>> {
         Table::of_rows(tape, Form::Lines, list_rows(tape.roots().iter().copied()))
+    }
+
+    /// The table of rows that are arrays of one length, of which no item is an array or object.
+    fn of_arrays(tape: &'t Tape<'a>, rows: Vec<Row>) -> Option<Table<'t, 'a>> {
+        let first = rows.first()?.value;
+        let width = tape.past(first).0.checked_sub(first.0 + 1)? as usize;
+        let alike = |row: &Row| {
+            tape.sort(row.value) == Sort::Array
+                && tape.past(row.value).0 - row.value.0 - 1 == width as u32
+                && tape.inside(row.value).all(|item| !tape.is_nest(item))
+        };
+        if rows.len() < FEWEST_ARRAYS || !(2..=WIDEST_ARRAY).contains(&width) || !rows.iter().all(alike) {
+            return None;
+        }
+        let values: Vec<At> = rows.iter().map(|row| row.value).collect();
+        let grid = fields::grid_of_arrays(tape, &values, width);
+        let columns = columns(tape, &grid, rows.len());
+        Some(Table { tape, form: Form::Arrays, rows, columns, grid })
     }
 
     fn of_rows(tape: &'t Tape<'a>, form: Form, rows: Vec<Row>) -> Option<Table<'t, 'a>> {
@@ -139,7 +171,7 @@ impl<'t, 'a> Table<'t, 'a> {
         }
         let columns = columns(tape, &grid, even);
         let cells = columns.iter().filter(|column| matches!(column.role, Role::Cells { .. })).count();
-        let can_be_odd = matches!(form, Form::List | Form::Lines) && 2 <= cells;
+        let can_be_odd = form != Form::Groups && 2 <= cells;
         (even == rows.len() || can_be_odd).then_some(Table { tape, form, rows, columns, grid })
     }
 
@@ -147,6 +179,7 @@ impl<'t, 'a> Table<'t, 'a> {
     pub fn write(&self, cuts: &Cuts, to: &mut impl Sink) {
         self.write_shared(cuts, to);
         self.write_header(to);
+        to.row();
         let mut gone_until = At(0);
         for (index, row) in self.rows.iter().enumerate() {
             if row.start < gone_until {
@@ -160,6 +193,7 @@ impl<'t, 'a> Table<'t, 'a> {
                 _ => self.write_row(index, cuts, to),
             }
             to.put("\n");
+            to.row();
         }
     }
 
@@ -198,7 +232,7 @@ impl<'t, 'a> Table<'t, 'a> {
         match self.form {
             Form::Map => to.put(KEY),
             Form::Groups => to.put(GROUP),
-            Form::List | Form::Lines => {}
+            Form::List | Form::Lines | Form::Arrays => {}
         }
         if matches!(self.form, Form::Map | Form::Groups) {
             before = "\t";
@@ -221,15 +255,16 @@ impl<'t, 'a> Table<'t, 'a> {
     }
 
     /// Writes one row, without its line break.
-    pub fn write_row(&self, index: usize, cuts: &Cuts, to: &mut impl Sink) {
+    fn write_row(&self, index: usize, cuts: &Cuts, to: &mut impl Sink) {
         let row = self.rows[index];
-        if self.grid.odd[index] {
-            return plain::value(self.tape, row.value, cuts, to);
-        }
         let mut before = "";
         if let Some(key) = row.key {
             cell::write(self.tape, key, Holds::Texts, "", &Shape::Any, &Cuts::none(), to);
             before = "\t";
+        }
+        if self.grid.odd[index] {
+            to.put(before);
+            return plain::value(self.tape, row.value, cuts, to);
         }
         if self.form == Form::Groups {
             to.put(&row.group.to_string());
