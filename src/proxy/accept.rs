@@ -9,6 +9,7 @@ use super::counts::Counters;
 use super::flush::{Flushes, Watched};
 use super::relay::no_answer;
 use super::serve::serve;
+use crate::refusal::Refusal;
 use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -41,7 +42,10 @@ pub(super) async fn accept(listener: TcpListener, house: Arc<House>, draining: w
         let round = tokio::spawn(rounds(listener.clone(), house.clone(), draining.clone()));
         match round.await {
             Ok(()) => return,
-            Err(_) => Counters::one_more(&house.counters.restarts),
+            Err(_) => {
+                Counters::one_more(&house.counters.restarts);
+                house.faults.count(Refusal::Panicked);
+            }
         }
     }
 }
@@ -75,7 +79,7 @@ async fn connection(stream: TcpStream, house: Arc<House>, mut draining: watch::R
         async move {
             let served = AssertUnwindSafe(serve(house, guest, request)).catch_unwind().await;
             Ok::<_, Infallible>(served.unwrap_or_else(|_| {
-                Counters::one_more(&house.counters.faults);
+                house.faults.count(Refusal::Panicked);
                 no_answer("into trouble of its own: a panic in the proxy")
             }))
         }

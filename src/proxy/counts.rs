@@ -1,5 +1,9 @@
 //! What the proxy counts about itself.
 
+use super::now;
+use crate::refusal::Refusal;
+use crate::store::Store;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The counters of a running proxy.
@@ -48,5 +52,30 @@ impl Counters {
             faults: self.faults.load(Relaxed),
             restarts: self.restarts.load(Relaxed),
         }
+    }
+}
+
+/// Where something of ours that failed is counted: here, and in the record that `stats` shows.
+#[derive(Clone)]
+pub(super) struct Faults {
+    counters: Arc<Counters>,
+    store: Option<Arc<Store>>,
+}
+
+impl Faults {
+    pub(super) fn new(counters: Arc<Counters>, store: Option<Arc<Store>>) -> Faults {
+        Faults { counters, store }
+    }
+
+    pub(super) fn count(&self, what: Refusal) {
+        self.count_here();
+        if let Some(store) = &self.store {
+            store.count_fault(what, now());
+        }
+    }
+
+    /// For a fault that stands in a receipt already.
+    pub(super) fn count_here(&self) {
+        Counters::one_more(&self.counters.faults);
     }
 }

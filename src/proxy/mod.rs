@@ -25,9 +25,10 @@ pub use counts::Counts;
 
 use crate::rewrite::Settings;
 use crate::store::{Scope, Store};
+use crate::units::Millis;
 use accept::{Doors, Strangers};
 use bench::Pool;
-use counts::Counters;
+use counts::{Counters, Faults};
 use settle::{Settler, Settling};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -107,7 +108,8 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         None => format!("http://{address}"),
     };
     let counters = Arc::new(Counters::default());
-    let (settler, settling) = settle::begin(setup.store.clone(), counters.clone());
+    let faults = Faults::new(counters.clone(), setup.store.clone());
+    let (settler, settling) = settle::begin(setup.store.clone(), faults.clone());
     let house = Arc::new(House {
         secret: setup.secret,
         run: setup.run,
@@ -119,6 +121,7 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         upstream,
         settler,
         counters: counters.clone(),
+        faults,
         open: Doors::default(),
         strangers: Arc::default(),
         #[cfg(test)]
@@ -259,11 +262,18 @@ struct House {
     upstream: Upstream,
     settler: Settler,
     counters: Arc<Counters>,
+    faults: Faults,
     open: Doors,
     strangers: Arc<Strangers>,
     /// Makes accepting panic once.
     #[cfg(test)]
     trip: Arc<std::sync::atomic::AtomicBool>,
+}
+
+#[allow(clippy::disallowed_methods, reason = "the proxy is where the time comes in")]
+fn now() -> Millis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A panic on a thread of ours is counted, not printed: the terminal is the agent's.

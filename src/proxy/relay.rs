@@ -4,10 +4,10 @@
 //! nothing is held back, changed or added. *Invariant:* when the client is
 //! gone, this is dropped, and with it the connection to the upstream.
 
-use super::counts::Counters;
 use super::flush::Flushes;
 use super::headers;
 use super::settle::Bill;
+use crate::refusal::Refusal;
 use crate::wire::usage::Listener;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -103,7 +103,7 @@ impl Overhearing {
         let Some(ear) = &mut self.ear else { return };
         if catch_unwind(AssertUnwindSafe(|| ear.hear(bytes))).is_err() {
             self.ear = None;
-            Counters::one_more(&self.bill.counters().faults);
+            self.bill.faults().count(Refusal::Panicked);
         }
     }
 }

@@ -5,6 +5,7 @@ use super::accept::Guest;
 use super::body::{LONGEST_WHOLE, Outgoing, Read, read_whole};
 use super::counts::Counters;
 use super::guard;
+use super::now;
 use super::relay::{Answer, no_answer, relay};
 use super::route::{self, Route};
 use super::settle::Bill;
@@ -13,7 +14,7 @@ use super::upstream::Unreachable;
 use crate::receipt::{Billing, Receipt};
 use crate::refusal::Refusal;
 use crate::rewrite::{Caller, Desk, Reach, Rewritten, Writes, rewrite};
-use crate::units::{Millis, SessionId};
+use crate::units::SessionId;
 use crate::wire::Wire;
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -125,7 +126,7 @@ async fn rewritten(
         catch_unwind(AssertUnwindSafe(|| rewrite(original, &caller, &desk))).ok()
     };
     let Ok(Some(mut sent)) = tokio::task::spawn_blocking(work).await else {
-        Counters::one_more(&house.counters.faults);
+        house.faults.count_here();
         let receipt = untouched(house, &head.headers, body.len(), Refusal::Panicked);
         return Rewritten { body, receipt };
     };
@@ -193,10 +194,4 @@ fn broken_off() -> Response<Answer> {
     *answer.status_mut() = StatusCode::BAD_REQUEST;
     answer.headers_mut().insert(hyper::header::CONNECTION, HeaderValue::from_static("close"));
     answer
-}
-
-#[allow(clippy::disallowed_methods, reason = "the proxy is where the time comes in")]
-fn now() -> Millis {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

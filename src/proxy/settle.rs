@@ -1,8 +1,9 @@
 //! Every request that was rewritten is settled once, off the I/O threads.
 
-use super::counts::Counters;
+use super::counts::Faults;
 use crate::ledger::Ledger;
 use crate::receipt::{Outcome, Receipt};
+use crate::refusal::Refusal;
 use crate::store::Store;
 use crate::wire::Wire;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +18,7 @@ const MOST_WAITING: usize = 4096;
 #[derive(Clone)]
 pub(super) struct Settler {
     to: SyncSender<(Box<Receipt>, Outcome)>,
-    counters: Arc<Counters>,
+    faults: Faults,
 }
 
 /// Known to end when every bill is settled and every [`Settler`] is gone.
@@ -27,18 +28,18 @@ pub(super) struct Settling {
 }
 
 /// Begins to settle, on a thread of its own.
-pub(super) fn begin(store: Option<Arc<Store>>, counters: Arc<Counters>) -> (Settler, Settling) {
+pub(super) fn begin(store: Option<Arc<Store>>, faults: Faults) -> (Settler, Settling) {
     let (to, waiting) = sync_channel::<(Box<Receipt>, Outcome)>(MOST_WAITING);
     let (ending, ended) = sync_channel(1);
-    let counted = counters.clone();
+    let counted = faults.clone();
     let work = move || {
         let ledger = store.clone().map(Ledger::new);
         for (receipt, outcome) in waiting {
             let Some(ledger) = &ledger else { continue };
-            // What could not be written down is the store's to count; the request is long gone.
-            let settled = catch_unwind(AssertUnwindSafe(|| ledger.settle(&receipt, &outcome)));
-            if !matches!(settled, Ok(Ok(_))) {
-                Counters::one_more(&counted.faults);
+            match catch_unwind(AssertUnwindSafe(|| ledger.settle(&receipt, &outcome))) {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => counted.count(Refusal::StoreFailed),
+                Err(_) => counted.count(Refusal::Panicked),
             }
         }
         if let Some(store) = store {
@@ -48,9 +49,9 @@ pub(super) fn begin(store: Option<Arc<Store>>, counters: Arc<Counters>) -> (Sett
     };
     let spawned = std::thread::Builder::new().name("headroom-settle".into()).spawn(work);
     if spawned.is_err() {
-        Counters::one_more(&counters.faults);
+        faults.count(Refusal::StoreFailed);
     }
-    (Settler { to, counters }, Settling { ended })
+    (Settler { to, faults }, Settling { ended })
 }
 
 impl Settling {
@@ -74,8 +75,8 @@ impl Bill {
         Bill { wire, outcome: Outcome::default(), receipt: Some(Box::new(receipt)), settler }
     }
 
-    pub(super) fn counters(&self) -> &Counters {
-        &self.settler.counters
+    pub(super) fn faults(&self) -> &Faults {
+        &self.settler.faults
     }
 }
 
@@ -84,7 +85,7 @@ impl Drop for Bill {
         if let Some(receipt) = self.receipt.take()
             && self.settler.to.try_send((receipt, std::mem::take(&mut self.outcome))).is_err()
         {
-            Counters::one_more(&self.settler.counters.faults);
+            self.settler.faults.count(Refusal::StoreFailed);
         }
     }
 }
