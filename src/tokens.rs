@@ -11,7 +11,7 @@ static O200K: LazyLock<&'static tiktoken::CoreBpe> =
 
 /// Counts `text` in o200k tokens, exactly, but for a soup of scripts.
 ///
-/// A text that mixes letters of more than [`SOUP`] Unicode pages at random
+/// A text that mixes letters of more than `SOUP` Unicode pages at random
 /// makes the tokenizer a thousand times slower (70 µs a byte against 0.01); no
 /// language does that, an attacker might. It is estimated instead.
 pub fn count(text: &str) -> Tokens {

@@ -102,7 +102,7 @@ pub fn encode(text: &str) -> Result<String, Refusal> {
     if decode(&grouped).as_deref() == Some(text) { Ok(grouped) } else { Err(Refusal::NotVerified) }
 }
 
-/// The text that [`encode`] grouped; `None` for what it has not made.
+/// The text that `encode` grouped; `None` for what it has not made.
 pub fn decode(grouped: &str) -> Option<String> {
     let (legend, body) = grouped.split_once('\n')?;
     let said = legend.strip_prefix(marker::OPEN)?.strip_suffix(']')?;
