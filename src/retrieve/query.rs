@@ -25,6 +25,9 @@ const WORDS: usize = 32;
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
 
+/// How good a part must be beside the best, to be given: one that has only the words that all have is not.
+const GOOD: f64 = 0.25;
+
 /// What a part with the whole query, word for word, is worth more, in multiples of its best word.
 const VERBATIM: f64 = 3.0;
 
@@ -145,7 +148,7 @@ fn cut_up<'a>(line: &'a str, number: usize, pieces: &mut Vec<Piece<'a>>) {
     }
 }
 
-/// The pieces that have any of the words, best first.
+/// The pieces that have the words, best first.
 fn rank(pieces: &[Piece<'_>], query: &str) -> Vec<usize> {
     let mut terms: HashMap<String, usize> = HashMap::new();
     for word in words(query) {
@@ -194,7 +197,8 @@ fn rank(pieces: &[Piece<'_>], query: &str) -> Vec<usize> {
         })
         .collect();
     scored.sort_by(|(one, first), (other, second)| other.total_cmp(one).then(first.cmp(second)));
-    scored.into_iter().map(|(_, number)| number).collect()
+    let bar = scored.first().map_or(0.0, |(best, _)| best * GOOD);
+    scored.into_iter().take_while(|(score, _)| *score >= bar).map(|(_, number)| number).collect()
 }
 
 fn is_word(letter: char) -> bool {
@@ -252,6 +256,11 @@ mod tests {
             assert!(found.contains(want), "{query}: {found}");
             assert!(found.len() < 8_000);
         }
+        let found = best(&log(), "info error").expect("found");
+        assert!(
+            found.lines().count() <= 6 && found.contains("700:"),
+            "what all lines have tells nothing: {found}"
+        );
         assert_eq!(best(&log(), "kubernetes"), Err(PartError::NoMatch("kubernetes".to_owned())));
         assert!(best(&log(), "...").is_err());
         assert!(best("", "x").is_err());
