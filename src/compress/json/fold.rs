@@ -254,7 +254,8 @@ fn lines(said: &str, query: &Query, room: usize) -> Option<Vec<Piece>> {
 fn ends(said: &str, query: &Query, room: usize) -> Option<Vec<Piece>> {
     let boundary =
         |at: usize| (0..=at.min(said.len())).rev().find(|at| said.is_char_boundary(*at)).unwrap_or(0);
-    let mut windows: Vec<std::ops::Range<usize>> = vec![0..boundary(room * 2 / 3)];
+    let start = 0..boundary(room * 2 / 3);
+    let mut windows = vec![start];
     query.each_place_in(said, |from, to| {
         if windows.len() < 6 {
             windows.push(boundary(from.saturating_sub(60))..boundary(to + 60));
