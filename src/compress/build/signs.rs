@@ -51,6 +51,8 @@ enum At {
     TestEnd,
     /// Anywhere.
     Any,
+    /// Anywhere after a digit.
+    Counted,
 }
 
 /// A sign: whose it is, what it makes of a line, where it stands, and how it reads.
@@ -64,7 +66,7 @@ const fn sign(role: Role, at: At, text: &'static str) -> Sign {
     Sign { role, at, text }
 }
 
-use At::{Any, Edge, End, Start, TestEnd};
+use At::{Any, Counted, Edge, End, Start, TestEnd};
 use Role::{Error, Failed, Heading, Passed, Place, Progress, Report, Skipped, Summary, Warning};
 
 /// The table. Grouped by tool; a sign that several tools share stands with the first.
@@ -78,10 +80,10 @@ const SIGNS: &[Sign] = &[
     sign(Failed, Any, " FAILED "),
     sign(Failed, End, " FAILED"),
     sign(Failed, Any, "::FAILED"),
-    sign(Summary, Any, " failed in "),
-    sign(Summary, Any, " failed, "),
-    sign(Summary, Any, " passed in "),
-    sign(Summary, Any, " passed, "),
+    sign(Summary, Counted, " failed in "),
+    sign(Summary, Counted, " failed, "),
+    sign(Summary, Counted, " passed in "),
+    sign(Summary, Counted, " passed, "),
     sign(Summary, Any, "no tests ran"),
     sign(Heading, Any, "test session starts"),
     sign(Heading, Any, "test process starts"),
@@ -187,8 +189,8 @@ const SIGNS: &[Sign] = &[
     sign(Summary, Start, "Test Files "),
     sign(Summary, Start, "Snapshots: "),
     sign(Summary, Start, "Duration "),
-    sign(Summary, End, " failing"),
-    sign(Summary, End, " pending"),
+    sign(Summary, Counted, " failing"),
+    sign(Summary, Counted, " pending"),
     sign(Passed, Start, "PASS "),
     sign(Passed, Start, "✓ "),
     sign(Passed, Start, "✔ "),
@@ -205,19 +207,19 @@ const SIGNS: &[Sign] = &[
     sign(Warning, Any, ": warning"),
     sign(Warning, Any, "Warning: "),
     sign(Warning, Any, "  warning  "),
-    sign(Summary, Any, " problems ("),
+    sign(Summary, Counted, " problems ("),
     sign(Summary, Edge, "Found "),
     sign(Summary, Edge, "Success: "),
-    sign(Summary, End, " errors generated."),
-    sign(Summary, End, " error generated."),
-    sign(Summary, End, " warnings generated."),
-    sign(Summary, End, " warning generated."),
+    sign(Summary, Counted, " errors generated."),
+    sign(Summary, Counted, " error generated."),
+    sign(Summary, Counted, " warnings generated."),
+    sign(Summary, Counted, " warning generated."),
     // make, cmake, ninja, ctest, googletest
     sign(Error, Any, ": *** "),
     sign(Failed, Edge, "[  FAILED  ]"),
     sign(Failed, Any, "***Failed"),
     sign(Summary, Edge, "[==========]"),
-    sign(Summary, Any, "% tests passed"),
+    sign(Summary, Counted, "% tests passed"),
     sign(Passed, Edge, "[       OK ]"),
     sign(Passed, Edge, "[  PASSED  ]"),
     sign(Progress, Edge, "[ RUN      ]"),
@@ -318,12 +320,33 @@ const COMPILERS: &[&str] =
 /// A line's sign stands in its first bytes, or in its last.
 const LOOKED_AT: usize = 1_024;
 
-static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    AhoCorasick::builder()
+/// The rows of the table by where their signs are looked for.
+struct Rows {
+    /// By the first byte of the sign, for those at a line's start.
+    starts: Vec<Vec<u16>>,
+    /// By the last byte, for those at its end.
+    ends: Vec<Vec<u16>>,
+    /// Those anywhere, and their rows.
+    anywhere: AhoCorasick,
+    rows: Vec<u16>,
+}
+
+static ROWS: LazyLock<Rows> = LazyLock::new(|| {
+    let (mut starts, mut ends, mut rows) = (vec![Vec::new(); 256], vec![Vec::new(); 256], Vec::new());
+    for (row, sign) in (0_u16..).zip(SIGNS) {
+        let bytes = sign.text.as_bytes();
+        match sign.at {
+            Start | Edge => starts[usize::from(bytes[0])].push(row),
+            End | TestEnd => ends[usize::from(bytes[bytes.len() - 1])].push(row),
+            Any | Counted => rows.push(row),
+        }
+    }
+    let anywhere = AhoCorasick::builder()
         .match_kind(MatchKind::Standard)
         .kind(Some(AhoCorasickKind::DFA))
-        .build(SIGNS.iter().map(|sign| sign.text))
-        .expect("a fixed table of signs")
+        .build(rows.iter().map(|&row| SIGNS[usize::from(row)].text))
+        .expect("a fixed table of signs");
+    Rows { starts, ends, anywhere, rows }
 });
 
 /// What a line is, and what is known of it from its sign.
@@ -374,19 +397,33 @@ pub fn of(line: &str) -> Option<Told> {
     let bytes = line.as_bytes();
     let edge = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let end = line.trim_ascii_end().len();
+    let Some(&last) = bytes[edge..end].last() else { return None };
+    // The row, and where its sign begins and ends.
     let mut best: Option<(usize, usize, usize)> = None;
-    let window = bytes.len().min(LOOKED_AT);
-    for found in FINDER.find_overlapping_iter(&bytes[..window]) {
-        let row = found.pattern().as_usize();
-        let stands = match SIGNS[row].at {
-            Start => found.start() == edge,
-            Edge => found.start() == 0,
-            End => found.end() == end,
-            TestEnd => found.end() == end && line.starts_with("test"),
-            Any => true,
-        };
-        if stands && best.is_none_or(|(its, _, _)| row < its) {
-            best = Some((row, found.start(), found.end()));
+    let mut fits = |row: u16, from: usize, to: usize| {
+        if best.is_none_or(|(its, _, _)| usize::from(row) < its) {
+            best = Some((usize::from(row), from, to));
+        }
+    };
+    for from in [0, edge] {
+        for &row in &ROWS.starts[usize::from(bytes[from])] {
+            let sign = &SIGNS[usize::from(row)];
+            if (sign.at == Start || from == 0) && bytes[from..].starts_with(sign.text.as_bytes()) {
+                fits(row, from, from + sign.text.len());
+            }
+        }
+    }
+    for &row in &ROWS.ends[usize::from(last)] {
+        let sign = &SIGNS[usize::from(row)];
+        if bytes[..end].ends_with(sign.text.as_bytes()) && (sign.at == End || line.starts_with("test")) {
+            fits(row, end - sign.text.len(), end);
+        }
+    }
+    for found in ROWS.anywhere.find_overlapping_iter(&bytes[..bytes.len().min(LOOKED_AT)]) {
+        let row = ROWS.rows[found.pattern().as_usize()];
+        let digit = || found.start().checked_sub(1).is_some_and(|at| bytes[at].is_ascii_digit());
+        if SIGNS[usize::from(row)].at == Any || digit() {
+            fits(row, found.start(), found.end());
         }
     }
     let Some((row, from, to)) = best else {
@@ -437,6 +474,8 @@ mod tests {
             ("tests/test_a.py:52: AssertionError", Some(Error)),
             ("tests/test_a.py:52: in test_a", Some(Place)),
             ("tests/test_a.py:52:", Some(Place)),
+            ("3 failing", Some(Summary)),
+            ("resolution failed, using the path", None),
             ("ValueError: x", Some(Error)),
             ("java.lang.IllegalStateException: x", Some(Error)),
             ("at 10:52: x", None),

@@ -46,7 +46,7 @@ impl<'a> Digest<'a> {
         let details = (0..patterns.list.len())
             .map(|pattern| {
                 let its = members.of(pattern);
-                (FEW < its.len()).then(|| slots::detail(lines, its))
+                (FEW < its.len()).then(|| slots::detail(lines, its, &patterns.list[pattern]))
             })
             .collect();
         let traces = trace::find(lines);

@@ -33,6 +33,13 @@ pub struct Pattern {
     shapes: Vec<u64>,
 }
 
+impl Pattern {
+    /// True when the token at `place` is the same word in every line.
+    pub fn is_constant(&self, place: usize, class: Class) -> bool {
+        class == Class::Word && self.shapes.get(place).is_some_and(|shape| *shape != WILD)
+    }
+}
+
 /// The patterns of a text.
 #[derive(Debug)]
 pub struct Patterns {

@@ -4,6 +4,7 @@
 //! `GET /items/<3–9987> <200 ×1204 | 404 ×11> <2–981>ms`.
 
 use super::Lines;
+use super::pattern::Pattern;
 use super::token::{self, Class, Token};
 use std::ops::Range;
 
@@ -31,19 +32,23 @@ pub struct Detail {
     pub odd: Vec<u32>,
 }
 
-/// Looks closely at the pattern whose lines are `members`.
-pub fn detail(lines: &Lines<'_>, members: &[u32]) -> Detail {
+/// Looks closely at `pattern`, whose lines are `members`.
+pub fn detail(lines: &Lines<'_>, members: &[u32], pattern: &Pattern) -> Detail {
     let Some(&first) = members.first() else { return Detail { text: String::new(), odd: Vec::new() } };
     let example = lines.get(first as usize);
     let mut tokens = Vec::new();
     token::cut(example, &mut tokens);
     let mut slots: Vec<Slot<'_>> = tokens.iter().map(|token| Slot::new(token, example)).collect();
+    let varying: Vec<usize> =
+        (0..tokens.len()).filter(|&place| !pattern.is_constant(place, tokens[place].class)).collect();
     let mut others = Vec::new();
     for (order, &member) in members.iter().enumerate() {
         let line = lines.get(member as usize);
         token::cut(line, &mut others);
-        for (slot, token) in slots.iter_mut().zip(&others) {
-            slot.see(token.of(line), token.class, member, order);
+        for &place in &varying {
+            if let (Some(slot), Some(token)) = (slots.get_mut(place), others.get(place)) {
+                slot.see(token.of(line), token.class, member, order);
+            }
         }
     }
     let mut odd: Vec<u32> = slots.iter().flat_map(|slot| slot.odd(members.len())).collect();
@@ -98,6 +103,9 @@ struct Value<'a> {
 }
 
 struct Numbers<'a> {
+    /// What stands before the number, and after it.
+    before_it: &'a str,
+    after_it: &'a str,
     lowest: Vec<(f64, u32, &'a str)>,
     highest: Vec<(f64, u32, &'a str)>,
     sample: Vec<f64>,
@@ -109,7 +117,8 @@ struct Numbers<'a> {
 impl<'a> Slot<'a> {
     fn new(token: &Token, line: &'a str) -> Slot<'a> {
         let first = token.of(line);
-        let numbers = matches!(token.class, Class::Number | Class::Mixed).then(Numbers::new);
+        let numeric = matches!(token.class, Class::Number | Class::Mixed);
+        let numbers = last_number(first).filter(|_| numeric).map(|(_, at)| Numbers::new(first, at));
         Slot { first, class: token.class, constant: true, values: Vec::new(), overflown: false, numbers }
     }
 
@@ -137,12 +146,12 @@ impl<'a> Slot<'a> {
         }
         if let Some(numbers) = &mut self.numbers {
             // What stands before and after the number must be the same, or it is no column of numbers.
-            let same = |at: &Range<usize>| {
-                let its = last_number(self.first).map_or(0..0, |(_, its)| its);
-                text[..at.start] == self.first[..its.start] && text[at.end..] == self.first[its.end..]
-            };
             match last_number(text) {
-                Some((value, at)) if same(&at) => numbers.see(value, &text[at], line, order),
+                Some((value, at))
+                    if text[..at.start] == *numbers.before_it && text[at.end..] == *numbers.after_it =>
+                {
+                    numbers.see(value, &text[at], line, order);
+                }
                 _ => self.numbers = None,
             }
         }
@@ -214,12 +223,30 @@ fn last_number(text: &str) -> Option<(f64, Range<usize>)> {
     }
     start -= usize::from(start == 1 && bytes[0] == b'-');
     let range = start..end;
-    if 15 < range.len() { None } else { Some((token::value_of(&text[range.clone()])?, range)) }
+    if 15 < range.len() { None } else { Some((value_of(&bytes[range.clone()]), range)) }
+}
+
+/// The value of `-12.5`: a sign, digits, perhaps a point among them.
+fn value_of(number: &[u8]) -> f64 {
+    let (digits, sign) = number.strip_prefix(b"-").map_or((number, 1.0), |digits| (digits, -1.0));
+    let (mut whole, mut scale, mut fraction) = (0_u64, 1_u64, false);
+    for byte in digits {
+        match byte {
+            b'.' => fraction = true,
+            _ => {
+                whole = whole * 10 + u64::from(byte - b'0');
+                scale *= if fraction { 10 } else { 1 };
+            }
+        }
+    }
+    sign * whole as f64 / scale as f64
 }
 
 impl<'a> Numbers<'a> {
-    fn new() -> Numbers<'a> {
+    fn new(first: &'a str, at: Range<usize>) -> Numbers<'a> {
         Numbers {
+            before_it: &first[..at.start],
+            after_it: &first[at.end..],
             lowest: Vec::new(),
             highest: Vec::new(),
             sample: Vec::new(),
@@ -293,12 +320,16 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pattern::Patterns;
+    use super::super::signs::Sign;
     use super::*;
 
     fn detail_of(text: &str) -> Detail {
         let lines = Lines::of(text).expect("short");
-        let members: Vec<u32> = (0..lines.len() as u32).collect();
-        detail(&lines, &members)
+        let signs = vec![Sign::Plain; lines.len()];
+        let patterns = Patterns::of(&lines, &signs).expect("few");
+        assert_eq!(patterns.list.len(), 1);
+        detail(&lines, patterns.members().of(0), &patterns.list[0])
     }
 
     #[test]

@@ -192,15 +192,6 @@ fn unit_of_number(text: &[u8]) -> Option<&[u8]> {
     (unit && rest.len() <= 5).then_some(rest)
 }
 
-/// The value of a number token, without its unit.
-pub fn value_of(text: &str) -> Option<f64> {
-    let end = text
-        .bytes()
-        .position(|byte| !(byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+')))
-        .unwrap_or(text.len());
-    text[..end].parse().ok()
-}
-
 /// Addresses, UUIDs, `0x…`, hex of 8 digits or more, long random strings.
 fn is_id(text: &[u8], digits: usize) -> bool {
     if text.len() < 7 {

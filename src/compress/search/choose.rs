@@ -9,7 +9,7 @@ use crate::units::Key;
 use std::collections::HashMap;
 
 /// Fewer matches than this are all shown.
-const FEW: usize = 200;
+pub const FEW: usize = 200;
 /// Words at the start of a line that defines something.
 const DEFINING: &[&str] = &[
     "fn ",

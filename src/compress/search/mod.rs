@@ -25,10 +25,13 @@ const ENOUGH: Tokens = Tokens(4_000);
 pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Result<Shortened, Refusal> {
     let grouped = grouped::encode(text);
     if let Loss::KeptUnder(key) = allowance.loss {
-        // A token is rarely less than two bytes: short texts need no counting.
+        // A token is rarely less than two bytes: short texts need no counting, nor do few hits.
         let whole = grouped.as_deref().unwrap_or(text);
-        let long = ENOUGH.0 as usize * 2 < whole.len() && ENOUGH < tokens::count(whole);
-        if long && let Some(chosen) = choose::choose(text, hint, allowance.effort, key)? {
+        let long = || ENOUGH.0 as usize * 2 < whole.len() && ENOUGH < tokens::count(whole);
+        if choose::FEW < text.lines().count()
+            && long()
+            && let Some(chosen) = choose::choose(text, hint, allowance.effort, key)?
+        {
             let saved = tokens::count(whole).saved_by(tokens::count(&chosen));
             if saved.is_some_and(|saved| LOSSY_FLOOR <= saved) {
                 return Ok(Shortened {
