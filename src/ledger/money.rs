@@ -46,7 +46,7 @@
 use super::price::{Exact, Price, Prices, Rate};
 use crate::receipt::{Billing, Usage};
 use crate::store::RequestRow;
-use crate::units::{MicroUsd, Tokens};
+use crate::units::Tokens;
 
 /// What one request was worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +78,9 @@ pub enum Money {
     /// At list prices.
     Known {
         /// Saved, net; negative when we cost more than we saved.
-        net: MicroUsd,
+        net: Exact,
         /// What the request cost as it was sent.
-        spent: MicroUsd,
+        spent: Exact,
     },
     /// A price or the usage is not known.
     Unknown,
@@ -166,7 +166,7 @@ fn priced(
         let old = if Tokens(0) < usage.cache_read { price.cache_read } else { new };
         change(new, saved.first - saved.new_costs)? + change(old, saved.replayed - saved.old_costs)?
     };
-    Some(Money::Known { net: net.rounded(), spent: spent.rounded() })
+    Some(Money::Known { net, spent })
 }
 
 /// What a token costs that is new in a request of this usage; `sent` tokens of what is new were sent.
@@ -203,7 +203,7 @@ pub(super) fn signed(tokens: Tokens) -> i64 {
 pub(crate) mod tests {
     use super::*;
     use crate::conversation::CacheAsk;
-    use crate::units::{Millis, SessionId};
+    use crate::units::{MicroUsd, Millis, SessionId};
     use proptest::prelude::*;
 
     /// A request that was answered and about which nothing else is known.
@@ -248,7 +248,7 @@ pub(crate) mod tests {
 
     fn net(row: &RequestRow, call: Option<Tokens>) -> Option<i64> {
         match worth(row, call, &Prices::built_in()).money {
-            Money::Known { net: MicroUsd(net), .. } => Some(net),
+            Money::Known { net, .. } => Some(net.rounded().0),
             _ => None,
         }
     }
@@ -291,10 +291,10 @@ pub(crate) mod tests {
         assert_eq!(34_950 + 1_350 - 64_100 - 650, -28_450);
 
         let spent = match worth(&first, None, &Prices::built_in()).money {
-            Money::Known { spent: MicroUsd(spent), .. } => spent,
+            Money::Known { spent, .. } => spent.rounded(),
             other => panic!("{other:?}"),
         };
-        assert_eq!(spent, 4 * 4 + 50_000 / 5 + 3_900 * 5 + 200 * 20);
+        assert_eq!(spent, MicroUsd(4 * 4 + 50_000 / 5 + 3_900 * 5 + 200 * 20));
         assert_eq!(worth(&third, None, &Prices::built_in()).costs, 70_100);
     }
 

@@ -9,7 +9,7 @@ mod machine;
 pub use machine::SCHEMA;
 
 use super::money::{self, Money, Standing, Worth};
-use super::price::Prices;
+use super::price::{Exact, Prices};
 use crate::receipt::Usage;
 use crate::refusal::Refusal;
 use crate::store::{Filter, KindRow, RequestRow, Store, StoreError};
@@ -109,9 +109,9 @@ pub struct Sums {
     /// Tokens that our own tool, originals given back and requests that only fetched one took.
     pub costs: i64,
     /// Money saved, net, over the requests whose money is known.
-    pub saved: MicroUsd,
+    pub saved: Exact,
     /// What those requests cost as they were sent.
-    pub spent: MicroUsd,
+    pub spent: Exact,
     /// How many requests have known money.
     pub priced: u64,
     /// How many were answered and have unknown money.
@@ -138,7 +138,7 @@ impl Sums {
 
     /// Net money saved; `None` when it is known of no request.
     pub fn money(&self) -> Option<MicroUsd> {
-        (0 < self.priced).then_some(self.saved)
+        (0 < self.priced).then(|| self.saved.rounded())
     }
 
     fn add(&mut self, row: &RequestRow, worth: &Worth) {
@@ -163,8 +163,8 @@ impl Sums {
         match worth.money {
             Money::Known { net, spent } => {
                 self.priced += 1;
-                self.saved += net;
-                self.spent += spent;
+                self.saved = self.saved + net;
+                self.spent = self.spent + spent;
             }
             Money::Unknown => self.unpriced += 1,
             Money::Subscription => self.subscription += 1,

@@ -1,6 +1,7 @@
 use super::*;
+use crate::ledger::price::Exact;
 use crate::receipt::Usage;
-use crate::units::{MicroUsd, Tokens};
+use crate::units::Tokens;
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -50,7 +51,7 @@ fn the_end_of_a_long_path_is_shown() {
 
 #[test]
 fn a_sum_of_money_says_what_it_does_not_know() {
-    let known = Sums { priced: 1, saved: MicroUsd(-1_240_000), ..Sums::default() };
+    let known = Sums { priced: 1, saved: Exact(-1_240_000_000_000), ..Sums::default() };
     let cases = [
         ("-$1.24", known),
         ("-$1.24 + ?", Sums { unpriced: 1, ..known }),

@@ -150,7 +150,7 @@ impl Sums {
             "cache_hit_per_mille": (0 < input).then(|| u128::from(read) * 1_000 / u128::from(input)).map(|hits| hits as u64),
             "money": {
                 "net_saved_microusd": self.money().map(|MicroUsd(net)| net),
-                "spent_microusd": self.money().map(|_| self.spent.0),
+                "spent_microusd": self.money().map(|_| self.spent.rounded().0),
                 "priced_requests": self.priced,
                 "unpriced_requests": self.unpriced,
                 "subscription_requests": self.subscription,

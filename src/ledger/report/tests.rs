@@ -151,6 +151,14 @@ fn the_call_that_asked_for_an_original_is_charged() {
 }
 
 #[test]
+fn money_is_rounded_once_and_not_request_by_request() {
+    // Half a millionth of a dollar each: rounded one by one they would be worth twice that.
+    let half = RequestRow { replayed_before: Tokens(1), ..row("claude-opus-5", usage(0, 9_000, 0, 0)) };
+    let (_, total) = grouped_by(&vec![half; 1_000], By::Session);
+    assert_eq!(total.money(), Some(MicroUsd(500)));
+}
+
+#[test]
 fn days_are_the_readers_days() {
     let late = RequestRow { at: Millis(23 * 3_600_000), ..row("m", Usage::default()) };
     let east = TimeZone::fixed(jiff::tz::offset(2));
