@@ -532,7 +532,7 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__mcp)
-            opts="-h --only --help"
+            opts="-h --only --project --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -540,6 +540,10 @@ _headroom() {
             case "${prev}" in
                 --only)
                     COMPREPLY=($(compgen -W "retrieve" -- "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -80,6 +80,7 @@ complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l no-secret -d
 complete -c headroom -n "__fish_headroom_using_subcommand proxy" -l off -d 'Run through, change nothing new'
 complete -c headroom -n "__fish_headroom_using_subcommand proxy" -s h -l help -d 'Print help'
 complete -c headroom -n "__fish_headroom_using_subcommand mcp" -l only -d 'Offer this tool alone' -r -f -a "retrieve\t'headroom_retrieve'"
+complete -c headroom -n "__fish_headroom_using_subcommand mcp" -l project -d 'Give originals that were issued to this folder, instead of the current one' -r -F
 complete -c headroom -n "__fish_headroom_using_subcommand mcp" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c headroom -n "__fish_headroom_using_subcommand store; and not __fish_seen_subcommand_from purge help" -s h -l help -d 'Print help'
 complete -c headroom -n "__fish_headroom_using_subcommand store; and not __fish_seen_subcommand_from purge help" -f -a "purge" -d 'Delete originals and what was sent in their place; their markers lead nowhere afterwards'

@@ -226,7 +226,7 @@ pub enum AgentError {
 }
 
 /// The words that may stand in braces.
-pub const PLACES: [&str; 3] = ["base_url", "headroom", "headroom_quoted"];
+pub const PLACES: [&str; 5] = ["base_url", "headroom", "headroom_quoted", "project", "project_quoted"];
 
 impl Agent {
     /// Reads an agent's file.
@@ -282,7 +282,7 @@ impl Agent {
             retrieval.map_or(&none, |retrieval| &retrieval.arguments_json),
         ];
         for (key, template) in json.into_iter().flatten() {
-            let filled = filled(template, "http://127.0.0.1:1/x", Path::new("headroom"));
+            let filled = filled(template, "http://127.0.0.1:1/x", Path::new("headroom"), Path::new("/"));
             if !serde_json::from_str::<serde_json::Value>(&filled).is_ok_and(|value| value.is_object()) {
                 return Err(AgentError::NoJson { path: path.to_owned(), key: key.clone() });
             }
@@ -292,13 +292,28 @@ impl Agent {
 }
 
 /// A template with its places filled in.
-pub fn filled(template: &str, base_url: &str, headroom: &Path) -> String {
-    let headroom = headroom.to_string_lossy();
-    let quoted = serde_json::Value::from(headroom.as_ref()).to_string();
-    template
-        .replace("{base_url}", base_url)
-        .replace("{headroom_quoted}", &quoted)
-        .replace("{headroom}", &headroom)
+pub fn filled(template: &str, base_url: &str, headroom: &Path, project: &Path) -> String {
+    let mut filled = String::new();
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let (before, brace) = rest.split_at(at);
+        filled.push_str(before);
+        let place = PLACES
+            .into_iter()
+            .find(|place| brace[1..].strip_prefix(place).is_some_and(|after| after.starts_with('}')));
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy().as_ref()).to_string();
+        match place {
+            Some("base_url") => filled.push_str(base_url),
+            Some("headroom") => filled.push_str(&path(headroom)),
+            Some("headroom_quoted") => filled.push_str(&quoted(headroom)),
+            Some("project") => filled.push_str(&path(project)),
+            Some("project_quoted") => filled.push_str(&quoted(project)),
+            _ => filled.push('{'),
+        }
+        rest = &brace[place.map_or(1, |place| place.len() + 2)..];
+    }
+    filled + rest
 }
 
 /// The words in braces that could be meant as places: lower-case letters and underscores.
@@ -418,11 +433,8 @@ mod tests {
 
     #[test]
     fn a_path_with_quotes_stays_one_json_string() {
-        let filled = filled(
-            "{\"command\":{headroom_quoted},\"url\":\"{base_url}\"}",
-            "http://u",
-            Path::new("/a\"b/h"),
-        );
-        assert_eq!(filled, r#"{"command":"/a\"b/h","url":"http://u"}"#);
+        let template = "{\"a\":{headroom_quoted},\"b\":\"{base_url}\",\"c\":{project_quoted},\"d\":{}}";
+        let filled = filled(template, "http://u", Path::new("/a\"b/h"), Path::new("/{base_url}"));
+        assert_eq!(filled, r#"{"a":"/a\"b/h","b":"http://u","c":"/{base_url}","d":{}}"#);
     }
 }

@@ -53,6 +53,7 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     Ok(Plan::Through(Box::new(Through {
         agent: agent.clone(),
         headroom: around.headroom.clone(),
+        project: around.project.clone(),
         as_it_is,
         arguments: flags.rest,
         given: flags.given,
@@ -73,6 +74,8 @@ pub struct Around {
     pub home: Option<PathBuf>,
     /// The folder the agent will work in.
     pub folder: PathBuf,
+    /// The folder that originals are issued to: that of the headroom around us when there is one.
+    pub project: PathBuf,
     /// headroom's own program.
     pub headroom: PathBuf,
     /// Where administrators lay down policies.
@@ -111,6 +114,7 @@ pub enum Plan {
 pub struct Through {
     agent: Agent,
     headroom: PathBuf,
+    project: PathBuf,
     as_it_is: Launch,
     /// The user's arguments without the flags of JSON that were read.
     arguments: Vec<OsString>,
@@ -199,7 +203,7 @@ impl Through {
     /// The command, once the proxy's URL is known.
     pub fn launch(&self, base_url: &str) -> Launch {
         let retrieval = self.agent.retrieval.as_ref().filter(|_| self.withheld.is_none());
-        let fill = |template: &str| filled(template, base_url, &self.headroom);
+        let fill = |template: &str| filled(template, base_url, &self.headroom, &self.project);
         let json = |template: &str| serde_json::from_str::<Value>(&fill(template)).unwrap_or_default();
 
         let mut environment = self.as_it_is.environment.clone();
@@ -222,6 +226,7 @@ impl Through {
             environment.set(name, value.to_string());
         }
         environment.set("HEADROOM_PROXY", base_url);
+        environment.set("HEADROOM_PROJECT", self.project.as_os_str());
 
         let mut flags: BTreeMap<&str, Value> = BTreeMap::new();
         let merged = retrieval.map(|retrieval| &retrieval.arguments_json);
@@ -499,6 +504,7 @@ mod tests {
                 environment: [("PATH".into(), path.into_os_string())].into_iter().collect(),
                 home: Some(self.0.path().to_owned()),
                 folder: self.0.path().join("work"),
+                project: self.0.path().join("work"),
                 headroom: "/usr/bin/headroom".into(),
                 policies: vec![self.0.path().join("policy")],
                 upstream: None,

@@ -5,6 +5,7 @@ use crate::config::{self, Flags};
 use crate::ledger::price::Prices;
 use crate::library::now;
 use crate::mcp::{self, Offers, Setup};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// What was typed after `mcp`.
@@ -17,6 +18,9 @@ pub struct Args {
     /// Offer this tool alone
     #[arg(long, value_name = "TOOL")]
     only: Option<Only>,
+    /// Give originals that were issued to this folder, instead of the current one
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -31,7 +35,8 @@ enum Only {
 /// When the settings can't be read.
 pub fn run(args: Args) -> Verdict {
     let config = config::resolve(&Flags::default())?;
-    let project = std::env::current_dir().map(|dir| dir.to_string_lossy().into_owned()).unwrap_or_default();
+    let project = args.project.or_else(|| std::env::current_dir().ok()).unwrap_or_default();
+    let project = project.to_string_lossy().into_owned();
     let offers = match args.only {
         Some(Only::Retrieve) => Offers::Retrieval,
         None => Offers::Everything,

@@ -17,7 +17,7 @@ use crate::rewrite::WayBack;
 use crate::text;
 use anyhow::Context;
 use std::ffi::OsString;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -177,24 +177,38 @@ impl Outer {
     fn around_us() -> Outer {
         let Some(base_url) = env::get(env::HEADROOM_PROXY) else { return Outer::None };
         let address = base_url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
-        let address: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
-        let listens = |address: SocketAddr| {
-            address.ip().is_loopback()
-                && TcpStream::connect_timeout(&address, Duration::from_millis(300)).is_ok()
-        };
-        match address.is_some_and(listens) {
+        let address = address.and_then(|address| address.parse().ok());
+        let ours = address.filter(|address: &SocketAddr| address.ip().is_loopback());
+        match ours.is_some_and(|address| a_headroom_listens(address).unwrap_or(false)) {
             true => Outer::Alive(base_url),
             false => Outer::Ended(base_url),
         }
     }
 }
 
+/// True when a proxy of ours is there: it refuses, in its own words, whoever comes without the secret. Whatever else
+/// has got the port meanwhile must not be sent a login.
+fn a_headroom_listens(address: SocketAddr) -> std::io::Result<bool> {
+    const PATIENCE: Duration = Duration::from_millis(500);
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let head = format!("GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut answer = String::new();
+    stream.take(2000).read_to_string(&mut answer)?;
+    Ok(answer.ends_with("refused by headroom\n"))
+}
+
 fn around(outer: &Outer, upstream: Option<String>) -> Result<Around, anyhow::Error> {
     let environment: Environment = env::all().into_iter().collect();
+    let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+    let issued_to = env::get(env::HEADROOM_PROJECT).filter(|_| matches!(outer, Outer::Alive(_)));
     Ok(Around {
+        project: issued_to.map_or_else(|| folder.clone(), PathBuf::from),
         home: environment.raw("HOME").map(PathBuf::from),
         environment,
-        folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        folder,
         headroom: itself::path().context("could not find headroom's own program")?,
         policies: claude::policy_folders(),
         upstream,

@@ -26,11 +26,16 @@ pub const HEADROOM_PROXY: Variable = Variable {
     name: "HEADROOM_PROXY",
     meaning: "set by `wrap`: the proxy that is around this process already",
 };
+/// Set by `wrap` beside it: the folder that originals are issued to, wherever the agent and what it starts may go.
+pub const HEADROOM_PROJECT: Variable = Variable {
+    name: "HEADROOM_PROJECT",
+    meaning: "set by `wrap`: the folder whose originals this process may have back",
+};
 /// No colour.
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "no colour in the output" };
 
 /// The variables that are headroom's own, in the order `headroom config show` prints them.
-pub const OWN: &[Variable] = &[HEADROOM_HOME, HEADROOM, HEADROOM_PROFILE, HEADROOM_PROXY];
+pub const OWN: &[Variable] = &[HEADROOM_HOME, HEADROOM, HEADROOM_PROFILE, HEADROOM_PROXY, HEADROOM_PROJECT];
 
 /// The value of `variable`; `None` when unset, empty or not UTF-8.
 pub fn get(variable: Variable) -> Option<String> {

@@ -243,7 +243,7 @@ fn claude_code_pays_less_and_gives_the_same_answer() {
 }
 
 #[test]
-fn a_sub_agent_of_claude_code_can_get_an_original_back() {
+fn a_sub_agent_of_claude_code_can_get_an_original_back_also_in_a_worktree() {
     let Some(claude) = claude() else { return };
     let script: Script = Box::new(|asked| {
         if !asked.offers_tools() {
@@ -272,12 +272,23 @@ fn a_sub_agent_of_claude_code_can_get_an_original_back() {
             _ => Turn::says(&format!("no line; the tools are {:?}; {}", asked.tools(), results(asked))),
         }
     });
-    let world = world(claude, script);
-    let said = world
-        .run(&["wrap", "--quiet", "claude", "-p", "Ask the one below", "--allowedTools", "Bash Task Agent"])
-        .succeeded();
+    let mut world = world(claude, script);
+    let typed = ["wrap", "--quiet", "claude", "-p", "Ask the one below", "--allowedTools", "Bash Task Agent"];
+    let said = world.run(&typed).succeeded();
     assert!(said.contains("the line came back"), "{said}");
     assert_eq!(world.provider().broken_prefixes(), []);
+
+    // In a worktree of its own it works in another folder than the one it was started in.
+    world.may_leave("work");
+    let git =
+        "git init -q . && git add -A && git -c user.name=t -c user.email=t@example.com commit -qm begin";
+    if world.finish(world.program(Path::new("/bin/sh"), &["-c", git])).code() != 0 {
+        return skip("git can't make a repository, so no worktree of Claude Code's is tried");
+    }
+    let mut typed = typed.to_vec();
+    typed.extend(["--worktree", "side"]);
+    let said = world.run(&typed).succeeded();
+    assert!(said.contains("the line came back"), "{said}");
 }
 
 #[test]

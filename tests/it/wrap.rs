@@ -85,7 +85,9 @@ fn the_agent_is_pointed_at_the_proxy_and_keeps_its_own_arguments() {
     let server: Value = serde_json::from_str(given.flag("--mcp-config")).expect("JSON");
     let server = &server["mcpServers"]["headroom"];
     assert_eq!(server["command"], env!("CARGO_BIN_EXE_headroom"));
-    assert_eq!(server["args"], serde_json::json!(["mcp", "--only", "retrieve"]));
+    let project = world.project().display().to_string();
+    assert_eq!(server["args"], serde_json::json!(["mcp", "--only", "retrieve", "--project", project]));
+    assert_eq!(given.variable("HEADROOM_PROJECT"), project);
     assert_eq!(server["alwaysLoad"], true);
     let after =
         given.arguments.iter().position(|word| word == "--mcp-config").expect("it is handed over") + 2;
@@ -488,16 +490,19 @@ fn two_at_once_do_not_meet_and_one_inside_the_other_shares_its_proxy() {
     fs::remove_file(tmp.join("urls")).expect("it is there");
 
     let inner = format!(
-        "if [ -z \"$INNER\" ]; then echo \"$ANTHROPIC_BASE_URL\"; INNER=1 exec {} wrap claude; fi; echo \"$ANTHROPIC_BASE_URL\"; exit 5",
+        "echo \"$ANTHROPIC_BASE_URL $2\"\n\
+         [ -n \"$INNER\" ] || {{ cd /; INNER=1 exec {} wrap claude; }}\n\
+         exit 5",
         env!("CARGO_BIN_EXE_headroom")
     );
     let world = with_agent(&inner);
     let ran = world.finish(wrapped(&world, &[]));
     let printed = ran.stdout();
     assert_eq!(ran.failed_with(5), "", "the inner one says nothing");
-    let urls: Vec<&str> = printed.lines().collect();
-    assert_eq!(urls.len(), 2);
-    assert_eq!(urls[0], urls[1]);
+    let given: Vec<&str> = printed.lines().collect();
+    assert_eq!(given.len(), 2);
+    assert_eq!(given[0], given[1], "and it can have back what is issued to the outer one's folder");
+    assert!(given[0].contains("--project"), "{given:?}");
 }
 
 #[test]
