@@ -397,7 +397,7 @@ pub fn of(line: &str) -> Option<Told> {
     let bytes = line.as_bytes();
     let edge = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let end = line.trim_ascii_end().len();
-    let Some(&last) = bytes[edge..end].last() else { return None };
+    let &last = bytes.get(edge..end)?.last()?;
     // The row, and where its sign begins and ends.
     let mut best: Option<(usize, usize, usize)> = None;
     let mut fits = |row: u16, from: usize, to: usize| {
@@ -481,6 +481,8 @@ mod tests {
             ("at 10:52: x", None),
             ("    let a = 1;", None),
             ("", None),
+            ("    ", None),
+            ("\u{b}\u{c}", None),
         ];
         for (line, want) in cases {
             assert_eq!(of(line).map(|told| told.role), want, "{line}");

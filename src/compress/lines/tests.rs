@@ -120,6 +120,7 @@ fn every_text_stays_true() {
         String::new(),
         "\n".to_owned(),
         "\n\n\n\n".repeat(200),
+        "    \n\t\n \u{b}\n".repeat(300),
         "x".repeat(5_000),
         service_log(300),
         service_log(300).trim_end().to_owned(),
@@ -158,7 +159,7 @@ fn texts() -> impl Strategy<Value = String> {
         1 => (0..5_u32).prop_map(|n| format!("\tat org.example.C{n}.run(C{n}.java:{n})")),
         1 => (0..5_u32).prop_map(|n| format!("src/a{n}.c:3:{n}: error: expected ';'")),
         1 => Just("____ test_x ____".to_owned()),
-        1 => Just(String::new()),
+        1 => "[ \\t\\x0b\\x0c]{0,4}",
         1 => "\\PC{0,30}",
         1 => "[\\x00-\\x7f]{0,20}",
     ];
