@@ -19,6 +19,10 @@ demo:
 bench:
     cargo bench
 
+# what is saved and what stays in view, on a folder of tool outputs
+savings *arguments:
+    cargo run --release -- bench {{arguments}}
+
 # the library's documentation
 doc:
     cargo doc --no-deps --open

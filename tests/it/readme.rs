@@ -41,9 +41,9 @@ struct Step {
     expected: Vec<String>,
 }
 
-/// What a fresh machine has: Rust (here one that builds nothing but hands over this build), `claude`, a log.
+/// What a fresh machine has: Rust (here one that builds nothing but hands over this build), `claude`, some orders.
 fn prepare(world: &mut World) {
-    world.file("work/checkout.log", (outputs::LOG.prints)());
+    world.file("work/orders.json", (outputs::ORDERS.prints)());
     let built = env!("CARGO_BIN_EXE_headroom");
     world.agent(
         "cargo",
@@ -55,7 +55,7 @@ fn prepare(world: &mut World) {
         ),
     );
     world.agent("claude", "echo \"Claude here: $#\"");
-    world.may_leave("tmp/target").may_leave("home/.local").may_leave("work/original.log");
+    world.may_leave("tmp/target").may_leave("home/.local").may_leave("work/original.json");
     let target = world.project().with_file_name("tmp").join("target");
     world.set("CARGO_TARGET_DIR", &target.to_string_lossy());
     let path = format!(
