@@ -98,6 +98,8 @@ pub fn run(launch: &Launch, own_program: &Path) -> Result<Ended, LaunchError> {
             Some(Event::OutputEnded) => {}
         }
     };
+    // What is typed from now on is for the shell.
+    watch.gate.close();
     watch.screen.drain();
     drop(watch);
     let _ = leader.wait();

@@ -334,6 +334,22 @@ fn bg_runs_on_what_needs_no_keys_and_stops_what_does() {
 }
 
 #[test]
+fn started_behind_it_waits_for_the_terminal() {
+    let world = with_agent("echo ready; read -r word; echo \"got <$word>\"");
+    let mut terminal = shell(&world);
+    let behind = line("").replace('\n', " &\n");
+    terminal.type_keys(behind).sees("prompt> ");
+    eventually("it was stopped", || {
+        let table = Command::new("ps").args(["-A", "-o", "stat=,args="]).output().expect("ps runs");
+        let table = String::from_utf8_lossy(&table.stdout).into_owned();
+        table.lines().any(|line| line.starts_with('T') && line.contains(env!("CARGO_BIN_EXE_headroom")))
+    });
+    terminal.type_keys("fg\n").sees("ready").type_keys("word\n").sees("got <word>").sees("prompt> ");
+    terminal.type_keys("exit\n");
+    terminal.ends();
+}
+
+#[test]
 fn what_the_agent_leaves_running_lives_on_and_is_not_waited_for() {
     let world = with_agent(
         "sh -c 'trap \"echo hup > $TMPDIR/hup\" HUP; echo $$ > $TMPDIR/pid; while [ ! -e $TMPDIR/end ]; do sleep 0.02; done; rm $TMPDIR/end' &\n\
