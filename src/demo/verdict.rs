@@ -120,7 +120,11 @@ pub fn judge(diary: &Diary, provider: &Provider) -> Verdict {
             held: back.is_some(),
         },
         Check {
-            what: format!("{} tokens billed instead of {}", count(billed.input().0), count(direct.input().0)),
+            what: format!(
+                "{} tokens billed; the same requests with every output in full: {}",
+                count(billed.input().0),
+                count(direct.input().0)
+            ),
             held: billed.input() < direct.input(),
         },
     ];
