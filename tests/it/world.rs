@@ -4,7 +4,7 @@
 //! [`Ran`] that is not looked at is a compiler warning, an unexpected line on
 //! stderr fails, and when the [`World`] ends, a file that was left over in the
 //! user's home, the project or the temporary folder fails too, as does a
-//! connection to anywhere but the provider.
+//! process that still runs, and a connection to anywhere but the provider.
 
 // Not every helper is used by every area's tests.
 #![allow(dead_code)]
@@ -195,13 +195,41 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        let left = still_running(&self.root.path().to_string_lossy());
+        for (pid, _) in &left {
+            let _ = rustix::process::kill_process(*pid, rustix::process::Signal::KILL);
+        }
         if std::thread::panicking() {
             return;
         }
+        assert!(left.is_empty(), "still running when the world ended: {left:?}");
         let left = self.left_over();
         assert!(left.is_empty(), "left over in the world: {left:?}");
         let caught = self.trap.caught();
         assert!(caught.is_empty(), "something tried to leave this machine: {caught:?}");
+    }
+}
+
+/// Processes whose command line names this folder, after a while to end in; Linux alone tells.
+fn still_running(root: &str) -> Vec<(rustix::process::Pid, String)> {
+    let began = Instant::now();
+    loop {
+        let found: Vec<_> = fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| {
+                let pid =
+                    entry.file_name().to_str()?.parse().ok().and_then(rustix::process::Pid::from_raw)?;
+                let line = fs::read(entry.path().join("cmdline")).ok()?;
+                let line = String::from_utf8_lossy(&line).replace('\0', " ");
+                line.contains(root).then_some((pid, line))
+            })
+            .collect();
+        if found.is_empty() || Duration::from_secs(10) < began.elapsed() {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
