@@ -77,8 +77,9 @@ fn start(launch: &Launch, seat: Seat) -> io::Result<Pid> {
 
 /// How long the agent has to end by itself once headroom has died.
 const GRACE: Duration = Duration::from_millis(700);
-/// How long a signal that came to us may stay unmatched by headroom before it is taken for ours alone.
-const MATCHING: Duration = Duration::from_millis(250);
+/// How long a signal that came to us may stay unmatched by headroom before it is taken for ours alone. Nobody sends us
+/// one on purpose, and on a busy machine headroom may be late: better late than twice.
+const MATCHING: Duration = Duration::from_secs(2);
 /// How long a stop must last to be more than the moment between a group's stop and its going on.
 const LASTING: Duration = Duration::from_millis(20);
 
@@ -100,10 +101,9 @@ impl Leader {
             let heard = self.wait(patience);
             self.signals.hush();
             while let Some(status) = self.look(WaitOptions::UNTRACED | WaitOptions::CONTINUED) {
-                if let Some(ended) = ended(status) {
+                if let Some(ended) = ended(status).or_else(|| self.stopped_or_continued(status)) {
                     return Some(ended);
                 }
-                self.stopped_or_continued(status);
             }
             match heard {
                 Heard::Headroom => match Order::read(&mut self.headroom) {
@@ -182,31 +182,36 @@ impl Leader {
         };
     }
 
-    fn stopped_or_continued(&mut self, status: WaitStatus) {
+    /// Reports a stop, or the end of one; gives the agent's end when that is what comes next.
+    fn stopped_or_continued(&mut self, status: WaitStatus) -> Option<Report> {
         let Some(signal) = status.stopping_signal() else {
             if std::mem::take(&mut self.stopped) {
                 let _ = Report::Continued.write(&mut self.headroom);
             }
-            return;
+            return None;
         };
         match self.seat {
             Seat::Terminal => {
                 let for_reading = signal == SIGTTIN || signal == SIGTTOU;
                 if for_reading && tcgetpgrp(stdin()).is_ok_and(|group| group == self.agent) {
                     // It was faster than we were at giving it the foreground.
-                    return self.let_go_on();
+                    self.let_go_on();
+                    return None;
                 }
             }
             Seat::Ours => {
                 // When the whole group is stopped and goes on, we may see the agent's stop late.
                 std::thread::sleep(LASTING);
-                if self.look(WaitOptions::CONTINUED).is_some_and(WaitStatus::continued) {
-                    return;
+                match self.look(WaitOptions::CONTINUED) {
+                    Some(status) if status.continued() => return None,
+                    Some(status) => return ended(status),
+                    None => {}
                 }
             }
         }
         self.stopped = true;
         let _ = Report::Stopped(signal).write(&mut self.headroom);
+        None
     }
 
     /// Headroom has died: asks the agent to end, and ends it.

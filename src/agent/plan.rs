@@ -5,7 +5,7 @@
 //! whether there is a way back; [`Through::launch`] gives the command.
 
 use super::claude::{self, Arguments};
-use super::definition::{Agent, Rules, filled};
+use super::definition::{Agent, Rules, Speech, filled};
 use super::environment::Environment;
 use super::json::merge;
 use serde_json::Value;
@@ -42,6 +42,9 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     }
 
     let mut notices = Vec::new();
+    if matches!(agent.wire, Speech::OpenaiResponses | Speech::Gemini) {
+        notices.push("nothing will be saved yet, because headroom does not speak its language".to_owned());
+    }
     let upstream = upstream(agent, around, &found, &mut notices);
     let value = |name: &String| found.value(name, Trust::listens).or_else(|| around.environment.get(name));
     let extra_roots = agent.upstream.certificates.iter().filter_map(value).map(PathBuf::from).collect();

@@ -453,6 +453,29 @@ fn a_signal_to_headroom_alone_reaches_the_agent_once() {
 }
 
 #[test]
+fn an_agent_that_stops_itself_stops_us_and_goes_on_or_ends_with_us() {
+    let world = with_agent("echo $$ > \"$TMPDIR/pid\"; kill -STOP $$; echo on; kill -STOP $$; echo never");
+    let tmp = world.home().with_file_name("tmp");
+    let mut child = wrapped(&world, &[]).stdout(Stdio::piped()).spawn().expect("headroom starts");
+    let agent = when_written(&tmp.join("pid"));
+    let mut heard = Lines::of(child.stdout.take().expect("a pipe"));
+    let stopped = |pid: &str| {
+        let state = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().expect("ps runs");
+        state.stdout.first() == Some(&b'T')
+    };
+    let headroom = child.id().to_string();
+    eventually("both are stopped", || stopped(&headroom) && stopped(agent.trim()));
+    kill("-CONT", &headroom);
+    heard.wait_for("on");
+    eventually("both are stopped again", || stopped(&headroom) && stopped(agent.trim()));
+    kill("-KILL", agent.trim());
+    kill("-CONT", &headroom);
+    assert_eq!(child.wait().expect("it ends").code(), Some(137));
+    assert_eq!(heard.rest(), Vec::<String>::new());
+    fs::remove_file(tmp.join("pid")).expect("it is there");
+}
+
+#[test]
 fn when_headroom_is_killed_nothing_is_left() {
     // One that ends when asked, one that does not, and one that leaves a child behind.
     for script in ["exec sleep 600", "trap '' TERM HUP; while :; do sleep 0.05; done", "sleep 600 & wait"] {
