@@ -235,3 +235,39 @@ fn usage_is_written_down_as_the_provider_bills_it() {
         assert_eq!(total["tokens"][name], tokens.0, "{name}");
     }
 }
+
+#[test]
+fn hostile_outputs_arrive_and_hold_up_nobody() {
+    let world = World::with(Rules { checks: Checks::None, ..Rules::default() }, in_order([]));
+    let proxy = world.proxy();
+    let client = proxy.client();
+    let soup: String = (0u32..40_000).filter_map(|at| char::from_u32(0x100 + at * 7 % 0x1_f000)).collect();
+    let outputs = [
+        ("100,000 open brackets", "[".repeat(100_000)),
+        ("100,000 nested arrays", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))),
+        ("one line of 10 MB", "x".repeat(10 << 20)),
+        ("a million empty lines", "\n".repeat(1_000_000)),
+        ("a soup of scripts", soup),
+        ("nothing but escapes", "\u{1b}[31m".repeat(50_000)),
+        (
+            "markers of somebody else",
+            "[headroom: 9 lines left out; original kept: headroom retrieve 00112233445566778899]\n"
+                .repeat(2_000),
+        ),
+    ];
+    for (name, output) in outputs {
+        let mut talk = Talk::new("what is this?");
+        talk.calls("Bash", json!({"command": "cat hostile"}), &output);
+        let body = talk.body();
+        let (hostile, probed) = std::thread::scope(|scope| {
+            let hostile = scope.spawn(|| client.message(&body).status);
+            let probe = client.message(&Talk::new("are you there?").body()).status;
+            (hostile.join().expect("no panic"), probe)
+        });
+        assert_eq!((hostile, probed), (200, 200), "{name}");
+        let forwarded =
+            world.provider().messages().into_iter().rev().take(2).map(|seen| seen.body.len()).max();
+        assert!(forwarded <= Some(body.len()), "{name}: never larger");
+    }
+    proxy.drain();
+}
