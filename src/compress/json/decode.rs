@@ -157,8 +157,11 @@ fn table(lines: &mut Lines<'_>, form: Form, end: &str, to: &mut impl Sink) -> Op
         },
     };
     let columns = header.split('\t').map(column).collect::<Option<Vec<_>>>()?;
-    let mut rows =
-        Rows { width: columns.len(), keys: in_place(columns, placed)?, form, first: true, group: None };
+    let width = columns.len();
+    let keys = in_place(columns, placed)?;
+    let is_arrays = keys.iter().all(|key| matches!(key.path[..], [Step::Item(_)]));
+    let form = if is_arrays { Form::Arrays } else { form };
+    let mut rows = Rows { width, keys, form, first: true, group: None };
     rows.resolve()?;
     rows.open(to);
     while !lines.passes(end) {

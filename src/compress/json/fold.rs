@@ -232,6 +232,10 @@ fn lines(said: &str, query: &Query, room: usize) -> Option<Vec<Piece>> {
         query.each_in(&said[span.clone()], |number| held.note(line, number));
     }
     let mut picks = held.picks(query);
+    for pick in picks.clone() {
+        let near = (pick.unit.saturating_sub(2)..=pick.unit + 2).filter(|unit| *unit < units.len());
+        picks.extend(near.map(|unit| Pick { unit, weight: pick.weight - 0.01, ..pick }));
+    }
     let last = units.len() - 1;
     picks.extend([0, 1, 2, last - 2, last - 1, last].map(|unit| Pick { unit, why: Why::Edge, weight: 0.0 }));
     let kept = select::keep(&units, &picks, room)?;

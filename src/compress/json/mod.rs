@@ -51,20 +51,30 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
         Unread::TooBig => Refusal::OverBudget,
         Unread::LoneSurrogate => Refusal::OddText,
     })?;
-    let plain = plain_text(&tape, &Cuts::none());
     let page = page::write(&tape);
-    if let Some(page) = &page
-        && !is_verified(&page.text, &plain)
-    {
-        return Err(Refusal::NotVerified);
-    }
-    let (whole, tables) = shorter(plain, page);
     if let Loss::KeptUnder(key) = allowance.loss
-        && let Some(chosen) = choose(&tape, &whole.text, &tables, hint, allowance.effort, key)
+        && let Some(chosen) = choose(&tape, page.as_ref(), hint, allowance.effort, key)
     {
         return Ok(chosen);
     }
+    let whole = lossless(&tape, page)?;
     if whole.text.len() < text.len() { Ok(whole) } else { Err(Refusal::NoGain) }
+}
+
+/// The one of both lossless forms that is fewer tokens.
+fn lossless(tape: &Tape<'_>, page: Option<Page<'_, '_>>) -> Result<Shortened, Refusal> {
+    let of = |text: String, compressor: &'static str| Shortened {
+        text,
+        kind: Kind::Json,
+        compressor,
+        left_out: false,
+    };
+    let plain = plain_text(tape, &Cuts::none());
+    match page {
+        Some(page) if !is_verified(&page.text, &plain) => Err(Refusal::NotVerified),
+        Some(page) if is_shorter(&page.text, &plain) => Ok(of(page.text, "json-table")),
+        _ => Ok(of(plain, "json-minified")),
+    }
 }
 
 fn plain_text(tape: &Tape<'_>, cuts: &Cuts) -> String {
@@ -79,24 +89,13 @@ fn is_verified(text: &str, plain: &str) -> bool {
     decode::decode_to(text, &mut meant) && meant.met()
 }
 
-/// The one of both lossless forms that is fewer tokens, and the tables that could be in it.
-fn shorter<'t, 'a>(plain: String, page: Option<Page<'t, 'a>>) -> (Shortened, Vec<Written<'t, 'a>>) {
-    let of = |text: String, compressor: &'static str| Shortened {
-        text,
-        kind: Kind::Json,
-        compressor,
-        left_out: false,
-    };
-    match page {
-        Some(page) if is_shorter(&page.text, &plain) => (of(page.text, "json-table"), page.tables),
-        Some(page) => (of(plain, "json-minified"), page.tables),
-        None => (of(plain, "json-minified"), Vec::new()),
-    }
-}
-
-/// True when `one` is fewer tokens; tables have up to a fifth fewer bytes a token than plain JSON.
-fn is_shorter(one: &str, other: &str) -> bool {
-    one.len() * 10 < other.len() * 7 || one.len() < other.len() && tokens::count(one) < tokens::count(other)
+/// True when `table` is fewer tokens than `plain`.
+///
+/// A key that a table does not repeat is at most 4.4 bytes a token, plain JSON
+/// three or so: a fifth fewer bytes are fewer tokens, legend and all, unless both are short.
+fn is_shorter(table: &str, plain: &str) -> bool {
+    let surely = 4096 < plain.len() && table.len() * 10 < plain.len() * 8;
+    surely || table.len() < plain.len() && tokens::count(table) < tokens::count(plain)
 }
 
 /// Tokens up to which the lossless form is short enough.
@@ -108,12 +107,19 @@ const LEAST_GAIN: (u64, u64) = (2, 3);
 /// The form in which only what matters is in view, where that pays.
 fn choose<'t, 'a>(
     tape: &'t Tape<'a>,
-    whole: &str,
-    tables: &[Written<'t, 'a>],
+    page: Option<&Page<'t, 'a>>,
     hint: &Hint<'_>,
     effort: Effort,
     key: &Key,
 ) -> Option<Shortened> {
+    let plain;
+    let (whole, tables) = match page {
+        Some(page) => (&page.text, &page.tables[..]),
+        None => {
+            plain = plain_text(tape, &Cuts::none());
+            (&plain, &[][..])
+        }
+    };
     // A token is two to four bytes of a table: what is clearly long or short needs no count.
     let is_short = |len: u64| {
         len < SHORT_ENOUGH.0 * 2 || len < SHORT_ENOUGH.0 * 4 && tokens::count(whole) <= SHORT_ENOUGH

@@ -73,6 +73,10 @@ fn spelled_string() -> impl Strategy<Value = String> {
 }
 
 fn scalar() -> impl Strategy<Value = Json> {
+    prop_oneof![9 => literal(), 1 => prop::sample::select(vec!["[]", "{}"]).prop_map(|empty| Json::Spelled(empty.to_owned()))]
+}
+
+fn literal() -> impl Strategy<Value = Json> {
     prop_oneof![
         spelled_string().prop_map(Json::Spelled),
         prop::sample::select(vec![
@@ -91,8 +95,6 @@ fn scalar() -> impl Strategy<Value = Json> {
             "true",
             "false",
             "null",
-            "[]",
-            "{}",
         ])
         .prop_map(|spelled| Json::Spelled(spelled.to_owned())),
     ]
@@ -173,6 +175,13 @@ fn text() -> impl Strategy<Value = String> {
         4 => Json::Array(rows.chunks(3).map(|chunk| Json::Array(chunk.to_vec())).collect()),
         _ => Json::Array(vec![Json::Spelled("\"<table 3 rows>\"".into()), Json::Array(rows)]),
     };
+    let arrays = |rows: Vec<Json>| {
+        let values = |row: Json| match row {
+            Json::Object(members) => Json::Array(members.into_iter().map(|(_, value)| value).collect()),
+            other => other,
+        };
+        Json::Array(rows.into_iter().map(values).collect())
+    };
     let lines = |rows: Vec<Json>, seed: u64| {
         let line = |row: &Json| {
             let mut line = String::new();
@@ -190,6 +199,11 @@ fn text() -> impl Strategy<Value = String> {
         1 => (any_json(), any::<u64>()).prop_map(move |(json, seed)| spelled(json, seed)),
         6 => (rows(), 0..6u8, any::<u64>()).prop_map(move |(rows, form, seed)| spelled(wrap(rows, form), seed)),
         1 => (rows(), any::<u64>()).prop_map(move |(rows, seed)| lines(rows, seed)),
+        1 => (rows(), any::<u64>()).prop_map(move |(rows, seed)| spelled(Json::Object(vec![("\"data\"".into(), arrays(rows))]), seed)),
+        1 => (prop::collection::vec((0..3u32, literal()), 8..40), any::<u64>()).prop_map(move |(rows, seed)| {
+            let row = |(count, value): (u32, Json)| Json::Array(vec![Json::Spelled(format!("17732000{count}")), value]);
+            spelled(Json::Array(rows.into_iter().map(row).collect()), seed)
+        }),
     ]
 }
 
@@ -205,7 +219,7 @@ fn lossless_only() -> Allowance<'static> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     /// White space goes, escapes that need not be go, nothing else.
     #[test]
@@ -405,6 +419,64 @@ fn what_is_asked_for_and_what_is_odd_stays_in_view() {
         assert!(made.text.contains(fact), "{fact} is not in view:\n{}", made.text);
     }
     assert!(tokens::count(&made.text).0 * 5 < tokens::count(&text).0);
+}
+
+/// One of each form, as a reader sees it.
+#[test]
+fn each_form_reads_as_it_is_meant_to() {
+    let flights = r#"[{"no":"A1","from":"JFK","price":{"eco":51,"biz":239},"legs":[{"to":"SEA","gate":7},{"to":"LAX","gate":7}]},
+        {"no":"A2","from":"JFK","price":{"eco":87,"biz":276},"legs":[{"to":"SEA","gate":7}]},
+        {"no":"A3","from":"JFK","price":{"eco":90,"biz":null},"legs":[]}]"#;
+    let pods = r#"{"items":[{"name":"a","containers":[{"image":"x:1","ready":true}]},{"name":"b","containers":[{"image":"x:2","ready":true}]},
+        {"name":"c","containers":[{"image":"x:3","ready":true}]},{"name":"d","containers":[{"image":"x:3","ready":true}]}],"kind":"List"}"#;
+    let map = r#"{"lodash":{"version":"4.17.19","license":"MIT"},"left-pad":{"version":"1.3.0","license":"MIT"},
+        "semver":{"version":"5.7.1","license":"ISC"},"chalk":{"version":"5.0.0","license":"MIT"}}"#;
+    let pairs: Vec<String> = (1..=20).map(|at| format!(r#"[{at},"0.{at}"]"#)).collect();
+    let arrays = format!(r#"{{"values":[{}]}}"#, pairs.join(","));
+    let pairs: String = (1..=20).map(|at| format!("{at}\t0.{at}\n")).collect();
+    let array_rows = format!("{{\"values\":<table 20 rows>\n#1\t#2:text\n{pairs}</table>}}");
+    let groups = r#"{"trips":[[{"flight_number":"A1","destination":"SEA"},{"flight_number":"A2","destination":"LAX"}],
+        [{"flight_number":"A3","destination":"ORD"}]]}"#;
+    let lines =
+        "{\"at\":1,\"level\":\"info\"}\n{\"at\":2,\"level\":\"info\"}\n{\"at\":3,\"level\":\"warn\"}\n";
+    let odd = r#"[{"id":"007","n":1},{"id":"8","n":2},{"n":3,"id":"x"},{"id":"9","n":4},{"id":"-","n":5},{"id":"1","n":5}]"#;
+    let cases = [
+        (
+            "an array of objects",
+            flights,
+            "in every row: 2:from=JFK\nno\tprice.eco\tprice.biz\tlegs[to,gate=7]\nA1\t51\t239\t[[\"SEA\"],[\"LAX\"]]\nA2\t87\t276\t[[\"SEA\"]]\nA3\t90\tnull\t[]",
+        ),
+        (
+            "JSON with tables in it",
+            pods,
+            "{\"items\":<table 4 rows>\nin every row: 3:containers.0.ready=true\nname\tcontainers.0.image\na\tx:1\nb\tx:2\nc\tx:3\nd\tx:3\n</table>,\"kind\":\"List\"}",
+        ),
+        (
+            "an object of objects",
+            map,
+            "<map 4 rows>\n(key)\tversion\tlicense\nlodash\t4.17.19\tMIT\nleft-pad\t1.3.0\tMIT\nsemver\t5.7.1\tISC\nchalk\t5.0.0\tMIT\n</map>",
+        ),
+        ("arrays of one length", &arrays, &array_rows),
+        (
+            "arrays of arrays of objects",
+            groups,
+            "{\"trips\":<table 3 rows>\n(array)\tflight_number\tdestination\n0\tA1\tSEA\n0\tA2\tLAX\n1\tA3\tORD\n</table>}",
+        ),
+        ("JSON lines", lines, "at\tlevel\n1\tinfo\n2\tinfo\n3\twarn"),
+        (
+            "a row in another order",
+            odd,
+            "id:text\tn\n007\t1\n8\t2\n{\"n\":3,\"id\":\"x\"}\n9\t4\n\"-\"\t5\n1\t5",
+        ),
+    ];
+    for (name, json, want) in cases {
+        let tape = Tape::read(json).unwrap();
+        let page = page::write(&tape).unwrap_or_else(|| panic!("{name} is no table"));
+        let (legend, body) = page.text.split_once('\n').unwrap();
+        assert!(marker::is_marker(legend), "{name}");
+        assert_eq!(body, want, "{name}");
+        assert_eq!(decode::decode(&page.text).unwrap(), plain_of(json), "{name}");
+    }
 }
 
 #[test]

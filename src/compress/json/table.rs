@@ -119,11 +119,11 @@ impl<'t, 'a> Table<'t, 'a> {
             Sort::Object => (Form::Map, map_rows(tape, at)?),
             Sort::Array => match tape.inside(at).next() {
                 Some(first) if tape.sort(first) == Sort::Array => {
-                    if let Some(rows) = group_rows(tape, at) {
-                        (Form::Groups, rows)
-                    } else {
+                    let inner = tape.inside(first).next();
+                    if !inner.is_some_and(|inner| tape.is_record(inner)) {
                         return Table::of_arrays(tape, list_rows(tape.inside(at)));
                     }
+                    (Form::Groups, group_rows(tape, at)?)
                 }
                 _ => (Form::List, list_rows(tape.inside(at))),
             },
