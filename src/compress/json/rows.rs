@@ -38,8 +38,9 @@ pub fn choose(
         pick.unit = unit_of[pick.unit];
     }
     let Some(kept) = select::keep(&units, &picks, bytes) else { return false };
-    // All names take two fifths of the room at most, else none stand there.
-    let which = ids::of_gaps(table, &kept, bytes * 2 / 5);
+    // The names take so much of the room at most, else none stand there; the keys of a map are what it is about.
+    let for_names = if table.form == Form::Map { bytes.max(2_000) } else { (bytes * 3 / 5).max(1_000) };
+    let which = ids::of_gaps(table, &kept, for_names);
     select::leave_out(&units, &kept, past, noun(table.form), &which, cuts);
     if !notes.is_empty() {
         cuts.note(at, format!("all {}: {}", counted(units.len(), noun(table.form)), notes.join("; ")));
