@@ -4,10 +4,11 @@
 //! lines of which patterns are missing there.
 
 use super::lines::signs::Sign;
-use super::lines::{Digest, Lines, question, verify, write};
+use super::lines::{Digest, Lines, exact, question, verify, write};
 use super::{Allowance, Effort, Hint, Kind, Loss, Shortened};
 use crate::marker::Markers;
 use crate::refusal::Refusal;
+use crate::units::Key;
 
 /// Shortens `text`, or says why not.
 ///
@@ -15,24 +16,54 @@ use crate::refusal::Refusal;
 /// A [`Refusal`] when nothing may be left out and nothing repeats, when hardly two lines are alike, or
 /// when the result would not be shorter.
 pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Result<Shortened, Refusal> {
-    let Loss::KeptUnder(key) = allowance.loss else { return Err(Refusal::NoGain) };
+    let shown = match allowance.loss {
+        Loss::KeptUnder(key) => shorten(text, hint, allowance.effort, key)?,
+        Loss::Nothing => None,
+    };
+    let (text, left_out) = exact::unless_worth_it(text, shown)?;
+    let compressor = if left_out { "log-patterns" } else { "lines-exact" };
+    Ok(Shortened { text, kind: Kind::Log, compressor, left_out })
+}
+
+/// What of `text` is shown; `None` when that is not shorter.
+pub(super) fn shorten(
+    text: &str,
+    hint: &Hint<'_>,
+    effort: Effort,
+    key: &Key,
+) -> Result<Option<String>, Refusal> {
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
-    let digest = Digest::of(&lines).ok_or(Refusal::NoGain)?;
-    let keep = choose(&digest, hint, &Measure::of(allowance.effort, hint));
+    let Some(digest) = Digest::of(&lines) else { return Ok(None) };
+    // Generously at first: what fits is shown. Only where that would be much is less shown.
+    let keep = Measure::of(effort, hint)
+        .map(|measure| choose(&digest, hint, &measure))
+        .into_iter()
+        .reduce(|generous, tight| if fits(&lines, &generous) { generous } else { tight })
+        .unwrap_or_default();
     let shown = digest.write(&keep, LEAST, &mut Markers::of(key), |_| Vec::new(), |_| false);
     if text.len() <= shown.len() {
-        return Err(Refusal::NoGain);
+        return Ok(None);
     }
     if !verify::in_order(&lines, &shown) {
         return Err(Refusal::NotVerified);
     }
-    Ok(Shortened { text: shown, kind: Kind::Log, compressor: "log-patterns", left_out: true })
+    Ok(Some(shown))
 }
 
 /// A pattern gets a legend when it lost so many lines.
 const LEAST: u32 = 3;
 
+/// What is shown of a log fits when it is one part of so many of its bytes.
+const PART: usize = 8;
+
+/// True when the kept lines are few enough to leave it at that.
+fn fits(lines: &Lines<'_>, keep: &[bool]) -> bool {
+    let kept: usize = (0..keep.len()).filter(|&line| keep[line]).map(|line| lines.get(line).len() + 1).sum();
+    kept * PART <= lines.text().len()
+}
+
 /// How much is kept of each thing.
+#[derive(Clone, Copy)]
 struct Measure {
     /// Lines at the start.
     head: usize,
@@ -42,6 +73,8 @@ struct Measure {
     around: usize,
     /// A pattern of so many lines or fewer is shown whole.
     rare: u32,
+    /// A pattern of warnings of so many lines or fewer is shown whole.
+    warnings: u32,
     /// A pattern of errors of so many lines or fewer is shown whole.
     errors: u32,
     /// Lines that match the question.
@@ -49,16 +82,22 @@ struct Measure {
 }
 
 impl Measure {
-    fn of(effort: Effort, hint: &Hint<'_>) -> Measure {
-        let mut measure = match effort {
-            Effort::Balanced => Measure { head: 3, tail: 6, around: 2, rare: 3, errors: 12, asked: 12 },
-            Effort::Aggressive => Measure { head: 1, tail: 3, around: 1, rare: 2, errors: 4, asked: 8 },
+    /// The generous measure, then the tight one.
+    fn of(effort: Effort, hint: &Hint<'_>) -> [Measure; 2] {
+        let generous = Measure { head: 5, tail: 12, around: 2, rare: 5, warnings: 12, errors: 40, asked: 24 };
+        let tight = Measure { head: 3, tail: 6, around: 2, rare: 3, warnings: 3, errors: 12, asked: 12 };
+        let tightest = Measure { head: 1, tail: 3, around: 1, rare: 2, warnings: 2, errors: 4, asked: 8 };
+        let measures = match effort {
+            Effort::Balanced => [generous, tight],
+            Effort::Aggressive => [tight, tightest],
         };
-        if hint.failed {
-            measure.tail *= 2;
-            measure.errors *= 2;
-        }
-        measure
+        // A command that failed says why at its end.
+        let more = if hint.failed { 2 } else { 1 };
+        measures.map(|measure| Measure {
+            tail: measure.tail * more,
+            errors: measure.errors * more as u32,
+            ..measure
+        })
     }
 }
 
@@ -68,7 +107,11 @@ fn choose(digest: &Digest<'_>, hint: &Hint<'_>, measure: &Measure) -> Vec<bool> 
     let mut keep = vec![false; count];
     for (pattern, entry) in digest.patterns.list.iter().enumerate() {
         let its = digest.members.of(pattern);
-        let most = if entry.sign.is_trouble() { measure.errors } else { measure.rare };
+        let most = match entry.sign {
+            Sign::Error | Sign::Fatal => measure.errors,
+            Sign::Warning => measure.warnings,
+            Sign::Mention | Sign::Plain => measure.rare,
+        };
         if entry.count <= most {
             its.iter().for_each(|&line| keep[line as usize] = true);
         } else {

@@ -7,11 +7,12 @@
 mod passed;
 mod signs;
 
-use super::lines::{Digest, Lines, question, verify, write};
+use super::lines::{Digest, Lines, exact, question, verify, write};
 use super::{Allowance, Effort, Hint, Kind, Loss, Shortened};
 use crate::marker::Markers;
 use crate::refusal::Refusal;
 use crate::text::counted;
+use crate::units::Key;
 use signs::{Role, Told};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -26,11 +27,26 @@ const NAMED_PART: usize = 8;
 /// # Errors
 /// A [`Refusal`] when nothing may be left out, or when the result would not be shorter.
 pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Result<Shortened, Refusal> {
-    let Loss::KeptUnder(key) = allowance.loss else { return Err(Refusal::NoGain) };
+    let shown = match allowance.loss {
+        Loss::KeptUnder(key) => shorten(text, hint, allowance.effort, key)?,
+        Loss::Nothing => None,
+    };
+    let (text, left_out) = exact::unless_worth_it(text, shown)?;
+    let compressor = if left_out { "build-report" } else { "lines-exact" };
+    Ok(Shortened { text, kind: Kind::Build, compressor, left_out })
+}
+
+/// What of `text` is shown; `None` when that is not shorter.
+pub(super) fn shorten(
+    text: &str,
+    hint: &Hint<'_>,
+    effort: Effort,
+    key: &Key,
+) -> Result<Option<String>, Refusal> {
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
-    let digest = Digest::of(&lines).ok_or(Refusal::NoGain)?;
+    let Some(digest) = Digest::of(&lines) else { return Ok(None) };
     let output = Output::of(&digest);
-    let keep = output.choose(hint, &Measure::of(allowance.effort, hint));
+    let keep = output.choose(hint, &Measure::of(effort, hint));
     let named = output.names_fit(text.len());
     let shown = digest.write(
         &keep,
@@ -40,12 +56,12 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
         |line| output.covers(line),
     );
     if text.len() <= shown.len() {
-        return Err(Refusal::NoGain);
+        return Ok(None);
     }
     if !verify::in_order(&lines, &shown) {
         return Err(Refusal::NotVerified);
     }
-    Ok(Shortened { text: shown, kind: Kind::Build, compressor: "build-report", left_out: true })
+    Ok(Some(shown))
 }
 
 /// A pattern gets a legend when it lost so many lines.

@@ -9,6 +9,7 @@
 //! which lines a log needs ([`super::log`] knows).
 
 pub mod digest;
+pub mod exact;
 pub mod pattern;
 pub mod question;
 pub mod signs;

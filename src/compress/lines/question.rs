@@ -38,8 +38,10 @@ pub fn matching(lines: &Lines<'_>, question: &str, most: usize) -> Vec<u32> {
     if terms.is_empty() || lines.is_empty() {
         return Vec::new();
     }
-    // A term that stands in more lines than this tells nothing; where it stands is not even noted.
-    let telling = (lines.len() / 50).max(3);
+    // A term that stands in more lines than this tells nothing; where it stands is not even noted. A name
+    // or a number that was asked for by itself tells more.
+    let telling =
+        |term: &Term| if term.exact { (lines.len() / 20).max(12) } else { (lines.len() / 50).max(3) };
     let mut found: Vec<Vec<u32>> = vec![Vec::new(); terms.len()];
     let text = lines.text().as_bytes();
     let mut end = 0;
@@ -58,13 +60,13 @@ pub fn matching(lines: &Lines<'_>, question: &str, most: usize) -> Vec<u32> {
             continue;
         }
         let its = &mut found[term];
-        if its.last() != Some(&line) && its.len() <= telling {
+        if its.last() != Some(&line) && its.len() <= telling(&terms[term]) {
             its.push(line);
         }
     }
     let mut scores: Vec<(u32, f64)> = Vec::new();
     for (term, its) in terms.iter().zip(&found) {
-        if its.is_empty() || telling < its.len() {
+        if its.is_empty() || telling(term) < its.len() {
             continue;
         }
         let weight = (1.0 + lines.len() as f64 / its.len() as f64).ln() * if term.exact { 3.0 } else { 1.0 };

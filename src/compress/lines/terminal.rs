@@ -22,16 +22,25 @@ pub struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Splits `text`. `None` for a text of 4 GiB or more.
+    /// Splits `text` as a terminal would show it. `None` for a text of 4 GiB or more.
     pub fn of(text: &'a str) -> Option<Lines<'a>> {
         u32::try_from(text.len()).ok()?;
-        let text = shown(text);
+        Some(Lines::split(shown(text)))
+    }
+
+    /// Splits `text` as it stands. `None` for a text of 4 GiB or more.
+    pub fn raw(text: &'a str) -> Option<Lines<'a>> {
+        u32::try_from(text.len()).ok()?;
+        Some(Lines::split(Cow::Borrowed(text)))
+    }
+
+    fn split(text: Cow<'a, str>) -> Lines<'a> {
         let cleaned = matches!(text, Cow::Owned(_));
         let mut ends: Vec<u32> = memchr_iter(b'\n', text.as_bytes()).map(|at| at as u32).collect();
         if !text.is_empty() && !text.ends_with('\n') {
             ends.push(text.len() as u32);
         }
-        Some(Lines { text, ends, cleaned })
+        Lines { text, ends, cleaned }
     }
 
     /// How many lines there are.

@@ -1,8 +1,10 @@
 //! Chosen lines, written down with a marker at every gap.
 
+use super::super::{LOSSY_FLOOR, worth_it};
 use super::Lines;
 use crate::marker::{self, Markers};
 use crate::text::counted;
+use crate::tokens;
 use std::ops::Range;
 
 /// A gap of fewer bytes than its marker would have is shown instead.
@@ -10,6 +12,16 @@ const SMALLEST_GAP: usize = 150;
 
 /// What a terminal does not show.
 const CLEANED: &str = "escape codes and overwritten progress";
+
+/// True when `shown` is shorter by what leaving something out must save.
+///
+/// Tokens are counted only where the lengths leave a doubt: one is between one and eight bytes in all but
+/// odd texts, and the caller's caller counts again.
+pub fn saves_enough(text: &str, shown: &str) -> bool {
+    let floor = LOSSY_FLOOR.0 as usize;
+    let fewer = text.len().saturating_sub(shown.len());
+    floor <= fewer && (floor * 8 <= fewer || worth_it(tokens::count(text), tokens::count(shown), true))
+}
 
 /// Shows the lines of gaps that are too small for a marker.
 pub fn close_small_gaps(lines: &Lines<'_>, keep: &mut [bool]) {

@@ -99,11 +99,20 @@ pub fn encode(text: &str) -> Result<String, Refusal> {
     let files = counted(files.len(), "file");
     let legend = marker::legend(&format!("{matches} {plural} in {files}, {how}{around}{below}"));
     let grouped = format!("{legend}\n{body}");
-    if decode(&grouped).as_deref() == Some(text) { Ok(grouped) } else { Err(Refusal::NotVerified) }
+    if decode_within(&grouped, text.len()).as_deref() == Some(text) {
+        Ok(grouped)
+    } else {
+        Err(Refusal::NotVerified)
+    }
 }
 
-/// The text that `encode` grouped; `None` for what it has not made.
+/// The text that `encode` grouped; `None` for what it has not made, and for a text of more than 256 MiB.
 pub fn decode(grouped: &str) -> Option<String> {
+    decode_within(grouped, 256 << 20)
+}
+
+/// The same, for a text of `most` bytes or fewer.
+fn decode_within(grouped: &str, most: usize) -> Option<String> {
     let (legend, body) = grouped.split_once('\n')?;
     let said = legend.strip_prefix(marker::OPEN)?.strip_suffix(']')?;
     let numbered = said.contains(NUMBERED);
@@ -124,6 +133,9 @@ pub fn decode(grouped: &str) -> Option<String> {
         } else if let Some((numbers, mark, its)) = cut(line, numbered) {
             let mut each = numbers.split(',').peekable();
             while let Some(number) = each.next() {
+                if most < text.len() {
+                    return None;
+                }
                 text.push_str(root);
                 text.push_str(path);
                 if numbered {
