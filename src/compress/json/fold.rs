@@ -23,6 +23,9 @@ const FEWEST: usize = 8;
 /// Strings shorter than this, in bytes, stay as they are.
 const LONG_TEXT: usize = 500;
 
+/// Names of left-out members take so many bytes at least before they are only counted.
+const MOST_NAMES: usize = 2_000;
+
 /// A run without a blank that is longer than this, in bytes, says nothing to a reader.
 const BLOB: usize = 256;
 
@@ -163,7 +166,8 @@ impl Fold<'_, '_, '_> {
                     (from..to).map(name).filter(|name| ids::is_sayable(name)).collect::<Vec<_>>().join(", ")
                 })
                 .collect();
-            select::leave_out(&units, &kept, past, "key", &which, cuts);
+            let fits = which.iter().map(String::len).sum::<usize>() <= room.max(MOST_NAMES);
+            select::leave_out(&units, &kept, past, "key", if fits { &which } else { &[] }, cuts);
         }
     }
 
