@@ -49,3 +49,66 @@ fn json_rows_chosen(bencher: Bencher, count: usize) {
         .counter(BytesCount::of_str(&text))
         .bench(|| json::compress(divan::black_box(&text), &hint, &allowance));
 }
+
+/// The line-shaped kinds.
+mod lines {
+    use super::*;
+    use headroom::compress::{build, log, search};
+
+    fn key() -> Key {
+        Key::parse("0123456789abcdef0123").expect("a key")
+    }
+
+    /// So many lines of a service's log: 300 are 25 KB.
+    fn service_log(count: usize) -> String {
+        (0..count)
+            .map(|n| {
+                let level = if n % 97 == 31 { "ERROR" } else { "INFO" };
+                let (clock, order, took) = (n / 60 % 60, 10_000 + n * 7919 % 80_000, 3 + n * 31 % 90);
+                format!("2026-03-11 10:{clock:02}:{:02} {level} [web-{}] shop.Orders : GET /orders/{order} in {took} ms\n", n % 60, n % 4)
+            })
+            .collect()
+    }
+
+    #[divan::bench(args = [30, 300, 3_000, 30_000])]
+    fn log_shortened(bencher: Bencher, count: usize) {
+        let (text, key) = (service_log(count), key());
+        let allowance =
+            Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+        let hint = Hint { query: "what became of order 12345?", ..Hint::default() };
+        bencher
+            .counter(BytesCount::of_str(&text))
+            .bench(|| log::compress(divan::black_box(&text), &hint, &allowance));
+    }
+
+    #[divan::bench(args = [30, 300, 3_000])]
+    fn log_lossless(bencher: Bencher, count: usize) {
+        let text = service_log(count);
+        let allowance = Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX) };
+        bencher
+            .counter(BytesCount::of_str(&text))
+            .bench(|| log::compress(divan::black_box(&text), &Hint::default(), &allowance));
+    }
+
+    #[divan::bench(args = [1, 5, 50])]
+    fn build_shortened(bencher: Bencher, runs: usize) {
+        let (text, key) = (include_str!("../tests/fixtures/lines/pytest_v.txt").repeat(runs), key());
+        let allowance =
+            Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+        bencher
+            .counter(BytesCount::of_str(&text))
+            .bench(|| build::compress(divan::black_box(&text), &Hint::default(), &allowance));
+    }
+
+    #[divan::bench(args = [100, 1_000])]
+    fn search_grouped(bencher: Bencher, hits: usize) {
+        let hit = |n: usize| {
+            format!("src/shop/orders/part{}.rs:{}:    let order = open({n});\n", n / 12, 1 + n % 12 * 9)
+        };
+        let text: String = (0..hits).map(hit).collect();
+        let allowance = Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX) };
+        bencher
+            .counter(BytesCount::of_str(&text))
+            .bench(|| search::compress(divan::black_box(&text), &Hint::default(), &allowance));
+    }
+}

@@ -140,6 +140,27 @@ fn every_text_stays_true() {
 }
 
 #[test]
+fn a_huge_line_and_very_many_lines_stay_true() {
+    let key = key();
+    let texts = [
+        "a1 b-2 ".repeat(200_000),
+        "x\n".repeat(200_000),
+        "\u{1b}[1m\r".repeat(100_000),
+        "error ".repeat(100_000),
+    ];
+    for text in &texts {
+        for (name, _, shorten) in KINDS {
+            if let Some(shown) = shorten(text, &Hint::default(), Effort::Balanced, &key).expect("no fault") {
+                assert!(verbatim_subsequence(text, &shown), "{name}");
+            }
+        }
+        if let Ok(coded) = exact::encode(text) {
+            assert_eq!(exact::decode(&coded).as_ref(), Some(text));
+        }
+    }
+}
+
+#[test]
 fn the_check_can_fail() {
     let text = service_log(300);
     let key = key();
