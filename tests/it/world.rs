@@ -116,6 +116,7 @@ impl World {
 
     /// Any program with these arguments in this world.
     pub fn program(&self, program: &Path, arguments: &[&str]) -> Command {
+        hear_what_was_ignored();
         let root = self.root.path();
         let mut command = Command::new(program);
         command
@@ -368,6 +369,23 @@ fn wait(child: &mut Child, patience: Duration) -> Option<std::process::ExitStatu
 /// Says why a test is not run; shown even when the test harness keeps a passing test's output to itself.
 pub fn skip(reason: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+}
+
+/// Makes signals that this process was born ignoring (under `nohup`, in a shell's background) mean to the
+/// programs it starts what they mean from a prompt: a handler, unlike ignoring, is not inherited.
+fn hear_what_was_ignored() {
+    static HEARD: std::sync::Once = std::sync::Once::new();
+    HEARD.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+        // HUP, INT, QUIT, USR1, USR2, ALRM, TERM; the standard library sees to PIPE itself.
+        for signal in [1, 2, 3, 10, 12, 14, 15] {
+            if ignored >> (signal - 1) & 1 == 1 {
+                signal_hook::flag::register(signal, Arc::default()).expect("a handler");
+            }
+        }
+    });
 }
 
 /// Waits until `holds`; fails with `what` when it never does.
