@@ -68,7 +68,7 @@ pub fn run(args: Args) -> Verdict {
     let folder = tempfile::tempdir()?;
     let store = Arc::new(Store::open(folder.path(), Limits::default())?);
     let headroom = Headroom::with(store, profile);
-    crate::tokens::warm();
+    crate::compress::warm();
     let mut measured = Vec::new();
     for case in &cases {
         measured.push(measure(&headroom, case)?);

@@ -119,6 +119,19 @@ pub fn worth_it(before: Tokens, after: Tokens, left_out: bool) -> bool {
     before.saved_by(after).is_some_and(|saved| floor <= saved)
 }
 
+/// Builds the tables that are built on first use (vocabulary, signs, patterns), so that the first
+/// request does not wait for them: 60 ms and more.
+pub fn warm() {
+    tokens::warm();
+    let line = "2026-01-01T00:00:00Z ERROR src/main.rs:1:1: a line to warm up with\n".repeat(40);
+    let allowance = Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(1 << 20) };
+    let hint = Hint { tool: "Bash", command: "cargo test 2>&1 | tail -40", ..Hint::default() };
+    let _ = compress(&line, &hint, &allowance);
+    let _ = log::compress(&line, &hint, &allowance);
+    let _ = build::compress(&line, &hint, &allowance);
+    let _ = search::compress(&line, &hint, &allowance);
+}
+
 /// Shortens `text`, or says why not.
 ///
 /// # Errors

@@ -144,7 +144,7 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
     let ahead = house.clone();
     runtime.spawn_blocking(move || {
         ahead.upstream.warm();
-        crate::tokens::warm();
+        crate::compress::warm();
     });
     Ok(Running {
         address,
