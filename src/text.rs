@@ -2,6 +2,17 @@
 
 use crate::units::MicroUsd;
 
+/// An error and what caused it, on one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        said = format!("{said}: {deeper}");
+        cause = deeper.source();
+    }
+    said
+}
+
 /// `1 row`, `412 rows`: a count with its noun; `noun` is the singular.
 pub fn counted(count: usize, noun: &str) -> String {
     let plural = match noun {

@@ -103,7 +103,7 @@ pub(super) const NOTHING_YET: &str = "Run an agent through headroom first, for e
 /// The user's prices before the built-in ones. A slip in them is the user's to mend.
 pub(super) fn prices(config: &Config) -> Result<Arc<Prices>, Failure> {
     Prices::with_file(&config.folders.prices_file())
-        .map_err(|error| Failure::new(exit::USAGE, term::chain(&error), "see `headroom config path`"))
+        .map_err(|error| Failure::new(exit::USAGE, text::with_causes(&error), "see `headroom config path`"))
 }
 
 /// The store that holds the record; `None` when there is none yet.

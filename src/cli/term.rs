@@ -117,17 +117,6 @@ pub fn remark(line: impl Display) {
     let _ = writeln!(anstream::stderr(), "headroom: {line}");
 }
 
-/// An error and what caused it, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        said = format!("{said}: {deeper}");
-        cause = deeper.source();
-    }
-    said
-}
-
 /// Prints a failure and gives its exit code.
 pub fn fail(error: &anyhow::Error) -> ExitCode {
     let broken_pipe = error.chain().any(|cause| {

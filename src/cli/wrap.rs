@@ -138,7 +138,7 @@ impl House {
                 no_proxy: through.variable(["NO_PROXY", "no_proxy"]),
             },
         })
-        .map_err(|error| Failure::new(exit::FAILED, chain(&error), ""))?;
+        .map_err(|error| Failure::new(exit::FAILED, text::with_causes(&error), ""))?;
         let ended = self.start(&through.launch(&proxy.base_url));
         proxy.drain(DRAIN_PATIENCE);
         if let Some(store) = opened.store.filter(|_| std::io::stderr().is_terminal())
@@ -220,8 +220,9 @@ fn around(outer: &Outer, upstream: Option<String>) -> Result<Around, anyhow::Err
 }
 
 fn find(name: &str, folder: &Path) -> Result<Agent, Failure> {
-    let known = definition::known(folder)
-        .map_err(|error| Failure::new(exit::USAGE, chain(&error), "mend the file or move it away"))?;
+    let known = definition::known(folder).map_err(|error| {
+        Failure::new(exit::USAGE, text::with_causes(&error), "mend the file or move it away")
+    })?;
     if let Some(agent) = known.iter().find(|agent| agent.name == name) {
         return Ok(agent.clone());
     }
@@ -232,16 +233,6 @@ fn find(name: &str, folder: &Path) -> Result<Agent, Failure> {
         format_args!("no agent is called `{name}`; known: {}", names.join(", ")),
         format_args!("a file {}/{name}.toml would add it", folder.display()),
     ))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut said = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        said = format!("{said}: {deeper}");
-        cause = deeper.source();
-    }
-    said
 }
 
 fn not_found(error: PlanError) -> Failure {
@@ -256,7 +247,7 @@ fn cant_start(error: LaunchError) -> anyhow::Error {
         LaunchError::Start { .. } => exit::CANNOT_EXECUTE,
         LaunchError::Before { .. } => exit::FAILED,
     };
-    Failure::new(code, chain(&error), "").into()
+    Failure::new(code, text::with_causes(&error), "").into()
 }
 
 /// 128 random bits.

@@ -28,6 +28,7 @@ use crate::compress::Effort;
 use crate::rewrite::rules::Rule;
 use crate::rewrite::{Profile, Settings, WayBack};
 use crate::store::{Limits, Store};
+use crate::text;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -315,12 +316,7 @@ impl Config {
                 OpenedStore { store: Some(Arc::new(store)), notices }
             }
             Err(error) => {
-                let mut said = error.to_string();
-                let mut cause = std::error::Error::source(&error);
-                while let Some(deeper) = cause {
-                    said = format!("{said}: {deeper}");
-                    cause = deeper.source();
-                }
+                let said = text::with_causes(&error);
                 OpenedStore { store: None, notices: vec![format!("{said}; nothing will be shortened")] }
             }
         }
