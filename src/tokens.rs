@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 static O200K: LazyLock<&'static tiktoken::CoreBpe> =
     LazyLock::new(|| tiktoken::get_encoding("o200k_base").expect("the o200k vocabulary is built in"));
 
-/// Counts `text` in o200k tokens: exactly up to [`LONG`] bytes, by [`WINDOWS`] windows above.
+/// Counts `text` in o200k tokens: exactly up to 1 MiB, by evenly spread windows above.
 ///
 /// Not exact either for a soup of scripts:
 /// A text that mixes letters of more than `SOUP` Unicode pages at random
