@@ -135,20 +135,34 @@ fn parsed(text: &str, path: &Path, line: usize) -> Result<Case, Failure> {
 fn plain(path: &Path, folder: &Path, content: String) -> Case {
     let name = path.strip_prefix(folder).unwrap_or(path);
     let kind = name.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("text"));
-    let needles: Vec<String> =
-        content.lines().filter(|line| is_telling(line)).map(|line| line.trim().to_owned()).collect();
+    let telling = || content.lines().filter(|line| is_telling(&as_shown(line)));
+    let (needles, retrievable) = (telling().map(as_shown).collect(), telling().map(str::to_owned).collect());
     Case {
         id: name.to_string_lossy().into_owned(),
         kind: kind.to_string_lossy().into_owned(),
         tool_name: String::new(),
         tool_input: Value::Null,
         query: String::new(),
-        retrievable: needles.clone(),
+        retrievable,
         needles,
         content,
     }
 }
 
+/// A line as a terminal shows it: without colours, and without the white space at its ends.
+fn as_shown(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str(
+            part.find(|letter: char| letter.is_ascii_alphabetic()).map_or("", |end| &part[end + 1..]),
+        );
+    }
+    shown.trim().to_owned()
+}
+
+/// Whether a line tells of something wrong; a passed test whose name says "error" does not.
+///
 /// Written apart from the compressors' own signs, so that they don't judge themselves.
 fn is_telling(line: &str) -> bool {
     const WORDS: [&str; 12] = [
@@ -165,6 +179,6 @@ fn is_telling(line: &str) -> bool {
         "warning:",
         "WARN",
     ];
-    let line = line.trim();
-    line.len() < 2_000 && (line.starts_with("E  ") || WORDS.iter().any(|word| line.contains(word)))
+    let passed = line.contains("PASSED") || line.ends_with(" ok") || line.ends_with("... skipped");
+    line.len() < 2_000 && !passed && (line.starts_with("E  ") || WORDS.iter().any(|word| line.contains(word)))
 }
