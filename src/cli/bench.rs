@@ -70,9 +70,12 @@ pub fn run(args: Args) -> Verdict {
     let headroom = Headroom::with(store, profile);
     crate::compress::warm();
     let mut measured = Vec::new();
+    let progress = term::progress(cases.len());
     for case in &cases {
         measured.push(measure(&headroom, case)?);
+        progress.inc(1);
     }
+    progress.finish_and_clear();
     if args.json {
         term::say_json(&as_json(&args.profile, &cases, &measured));
     } else {

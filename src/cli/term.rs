@@ -103,6 +103,11 @@ pub fn drawn(table: &Table) -> String {
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
+/// A bar for work of so many steps, on stderr; nothing is drawn where that is no terminal.
+pub fn progress(steps: usize) -> indicatif::ProgressBar {
+    indicatif::ProgressBar::new(steps as u64)
+}
+
 /// Prints bytes of the answer exactly.
 pub fn say_exactly(bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
