@@ -155,9 +155,14 @@ fn paths_in_home(world: &World) -> BTreeSet<String> {
     // Numbers, and names made of hex digits.
     let alike = |path: PathBuf| {
         let path = path.display().to_string().replace(&folder_of(world), "WORLD");
-        let letters = |word: &str| word.chars().any(|letter| letter.is_ascii_digit());
+        let differs = |word: &str| {
+            let word = word.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
+            // A group of a UUID may happen to have no digit.
+            let hex = 4 <= word.len() && word.bytes().all(|letter| letter.is_ascii_hexdigit());
+            hex || word.bytes().any(|letter| letter.is_ascii_digit())
+        };
         let words = path.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric());
-        words.map(|word| if letters(word) { "#" } else { word }).collect::<String>()
+        words.map(|word| if differs(word) { "#" } else { word }).collect::<String>()
     };
     let mut found = BTreeSet::new();
     let mut open = vec![world.home()];
