@@ -7,7 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
 
 use headroom::compress::Effort;
-use headroom::proxy::{self, Outbound, Running, Setup};
+use headroom::proxy::{self, Outbound, Running, Setup, Upstreams};
 use headroom::rewrite::{Profile, Settings, WayBack};
 use headroom::store::{Limits, Store};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn main() {
 
 fn start(upstream: SocketAddr, folder: &std::path::Path) -> Running {
     proxy::start(Setup {
-        anthropic: format!("http://{upstream}"),
+        upstreams: Upstreams::only(format!("http://{upstream}")),
         port: 0,
         secret: Some("0123456789abcdef0123456789abcdef".to_owned()),
         run: "bench".to_owned(),

@@ -58,6 +58,9 @@ pub struct Agent {
     pub lost: String,
     /// Where its requests go without us.
     pub upstream: Upstream,
+    /// Where its requests to further providers go, by name; each is reached at `{url_NAME}`.
+    #[serde(default)]
+    pub upstreams: BTreeMap<String, Upstream>,
     /// Variables of its environment.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -225,8 +228,8 @@ pub enum AgentError {
     },
 }
 
-/// The words that may stand in braces.
-pub const PLACES: [&str; 5] = ["base_url", "headroom", "headroom_quoted", "project", "project_quoted"];
+/// The words that may stand in braces, beside `url_NAME` for each of an agent's further upstreams.
+pub const PLACES: [&str; 6] = ["base_url", "url", "headroom", "headroom_quoted", "project", "project_quoted"];
 
 impl Agent {
     /// Reads an agent's file.
@@ -262,9 +265,11 @@ impl Agent {
     }
 
     fn check(&self, path: &Path) -> Result<(), AgentError> {
+        let further: Vec<String> = self.upstreams.keys().map(|name| place_of(name)).collect();
+        let places: Vec<&str> = PLACES.into_iter().chain(further.iter().map(String::as_str)).collect();
         for (_, template) in self.templates() {
-            if let Some(found) = places_in(template).into_iter().find(|place| !PLACES.contains(place)) {
-                let nearest = text::nearest(found, PLACES).unwrap_or_default();
+            if let Some(found) = places_in(template).into_iter().find(|place| !places.contains(place)) {
+                let nearest = text::nearest(found, places.iter().copied()).unwrap_or_default();
                 return Err(AgentError::Unknown {
                     path: path.to_owned(),
                     line: 1,
@@ -282,8 +287,13 @@ impl Agent {
             retrieval.map_or(&none, |retrieval| &retrieval.arguments_json),
         ];
         for (key, template) in json.into_iter().flatten() {
-            let filled = filled(template, "http://127.0.0.1:1/x", Path::new("headroom"), Path::new("/"));
-            if !serde_json::from_str::<serde_json::Value>(&filled).is_ok_and(|value| value.is_object()) {
+            let mut filling = Filling::new("http://127.0.0.1:1/x", "", Path::new("headroom"), Path::new("/"));
+            self.upstreams
+                .keys()
+                .for_each(|name| filling.and_upstream(name, "http://127.0.0.1:1/x".to_owned()));
+            if !serde_json::from_str::<serde_json::Value>(&filling.fill(template))
+                .is_ok_and(|value| value.is_object())
+            {
                 return Err(AgentError::NoJson { path: path.to_owned(), key: key.clone() });
             }
         }
@@ -291,29 +301,57 @@ impl Agent {
     }
 }
 
-/// A template with its places filled in.
-pub fn filled(template: &str, base_url: &str, headroom: &Path, project: &Path) -> String {
-    let mut filled = String::new();
-    let mut rest = template;
-    while let Some(at) = rest.find('{') {
-        let (before, brace) = rest.split_at(at);
-        filled.push_str(before);
-        let place = PLACES
-            .into_iter()
-            .find(|place| brace[1..].strip_prefix(place).is_some_and(|after| after.starts_with('}')));
+/// What stands in the places of a template.
+#[derive(Clone, Debug, Default)]
+pub struct Filling(BTreeMap<String, String>);
+
+impl Filling {
+    /// The places of every agent. `suffix` is what the agent's URL ends in beside the proxy's own.
+    pub fn new(base_url: &str, suffix: &str, headroom: &Path, project: &Path) -> Filling {
         let path = |path: &Path| path.to_string_lossy().into_owned();
         let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy().as_ref()).to_string();
-        match place {
-            Some("base_url") => filled.push_str(base_url),
-            Some("headroom") => filled.push_str(&path(headroom)),
-            Some("headroom_quoted") => filled.push_str(&quoted(headroom)),
-            Some("project") => filled.push_str(&path(project)),
-            Some("project_quoted") => filled.push_str(&quoted(project)),
-            _ => filled.push('{'),
-        }
-        rest = &brace[place.map_or(1, |place| place.len() + 2)..];
+        let words = [
+            ("base_url", base_url.to_owned()),
+            ("url", format!("{base_url}{suffix}")),
+            ("headroom", path(headroom)),
+            ("headroom_quoted", quoted(headroom)),
+            ("project", path(project)),
+            ("project_quoted", quoted(project)),
+        ];
+        Filling(words.into_iter().map(|(place, word)| (place.to_owned(), word)).collect())
     }
-    filled + rest
+
+    /// The place of a further upstream.
+    pub fn and_upstream(&mut self, name: &str, url: String) {
+        self.0.insert(place_of(name), url);
+    }
+
+    /// A template with its places filled in.
+    pub fn fill(&self, template: &str) -> String {
+        let mut filled = String::new();
+        let mut rest = template;
+        while let Some(at) = rest.find('{') {
+            let (before, brace) = rest.split_at(at);
+            filled.push_str(before);
+            let inside = brace[1..].split_once('}').map(|(place, _)| place);
+            match inside.and_then(|place| Some((place, self.0.get(place)?))) {
+                Some((place, word)) => {
+                    filled.push_str(word);
+                    rest = &brace[place.len() + 2..];
+                }
+                None => {
+                    filled.push('{');
+                    rest = &brace[1..];
+                }
+            }
+        }
+        filled + rest
+    }
+}
+
+/// The place of the further upstream `name`.
+fn place_of(name: &str) -> String {
+    format!("url_{}", name.replace('-', "_"))
 }
 
 /// The words in braces that could be meant as places: lower-case letters and underscores.
@@ -434,7 +472,7 @@ mod tests {
     #[test]
     fn a_path_with_quotes_stays_one_json_string() {
         let template = "{\"a\":{headroom_quoted},\"b\":\"{base_url}\",\"c\":{project_quoted},\"d\":{}}";
-        let filled = filled(template, "http://u", Path::new("/a\"b/h"), Path::new("/{base_url}"));
-        assert_eq!(filled, r#"{"a":"/a\"b/h","b":"http://u","c":"/{base_url}","d":{}}"#);
+        let filling = Filling::new("http://u", "/v1", Path::new("/a\"b/h"), Path::new("/{base_url}"));
+        assert_eq!(filling.fill(template), r#"{"a":"/a\"b/h","b":"http://u","c":"/{base_url}","d":{}}"#);
     }
 }

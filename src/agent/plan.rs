@@ -5,7 +5,7 @@
 //! whether there is a way back; [`Through::launch`] gives the command.
 
 use super::claude::{self, Arguments};
-use super::definition::{Agent, Rules, Speech, filled};
+use super::definition::{Agent, Filling, Rules, Speech, Upstream};
 use super::environment::Environment;
 use super::json::merge;
 use serde_json::Value;
@@ -45,7 +45,14 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     if matches!(agent.wire, Speech::OpenaiResponses | Speech::Gemini) {
         notices.push("nothing will be saved yet, because headroom does not speak its language".to_owned());
     }
-    let upstream = upstream(agent, around, &found, &mut notices);
+    let own = match &around.upstream {
+        Some(url) => Place { url: url.clone(), suffix: agent.upstream.suffix.clone() },
+        None => upstream(&agent.upstream, around, &found, &mut notices),
+    };
+    let further = agent.upstreams.iter();
+    let further: BTreeMap<String, Place> = further
+        .map(|(name, upstream)| (name.clone(), self::upstream(upstream, around, &found, &mut notices)))
+        .collect();
     let value = |name: &String| found.value(name, Trust::listens).or_else(|| around.environment.get(name));
     let extra_roots = agent.upstream.certificates.iter().filter_map(value).map(PathBuf::from).collect();
     let withheld = match (&agent.retrieval, tool) {
@@ -61,7 +68,10 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
         arguments: flags.rest,
         given: flags.given,
         found,
-        upstream,
+        upstream: own.url,
+        suffix: own.suffix,
+        upstreams: further.iter().map(|(name, place)| (name.clone(), place.url.clone())).collect(),
+        suffixes: further.into_iter().map(|(name, place)| (name, place.suffix)).collect(),
         extra_roots,
         withheld,
         notices,
@@ -126,6 +136,11 @@ pub struct Through {
     found: Findings,
     /// Where requests go: what the user had configured, else the provider's own.
     pub upstream: String,
+    /// Where requests to further providers go, by their names in the agent's definition.
+    pub upstreams: BTreeMap<String, String>,
+    /// What the agent's URLs end in beside the proxy's own.
+    suffix: String,
+    suffixes: BTreeMap<String, String>,
     /// Files of further certificates to trust towards it.
     pub extra_roots: Vec<PathBuf>,
     /// Why the retrieval tool is not handed over (empty: the user does not want it); `None` when it is.
@@ -206,7 +221,11 @@ impl Through {
     /// The command, once the proxy's URL is known.
     pub fn launch(&self, base_url: &str) -> Launch {
         let retrieval = self.agent.retrieval.as_ref().filter(|_| self.withheld.is_none());
-        let fill = |template: &str| filled(template, base_url, &self.headroom, &self.project);
+        let mut filling = Filling::new(base_url, &self.suffix, &self.headroom, &self.project);
+        for (name, suffix) in &self.suffixes {
+            filling.and_upstream(name, format!("{base_url}/@{name}{suffix}"));
+        }
+        let fill = |template: &str| filling.fill(template);
         let json = |template: &str| serde_json::from_str::<Value>(&fill(template)).unwrap_or_default();
 
         let mut environment = self.as_it_is.environment.clone();
@@ -371,34 +390,44 @@ fn past_by_variables(agent: &Agent, around: &Around, found: &Findings) -> Option
         .map(|name| format!("your administrator's policy fixes {name}"))
 }
 
-fn upstream(agent: &Agent, around: &Around, found: &Findings, notices: &mut Vec<String>) -> String {
-    let own = &agent.upstream;
+/// Where requests go, and what the agent's own URL has to end in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    url: String,
+    suffix: String,
+}
+
+/// What the user had configured, else the provider's own.
+fn upstream(own: &Upstream, around: &Around, found: &Findings, notices: &mut Vec<String>) -> Place {
     let set = own.variables.iter().find_map(|name| {
         found.value(name, Trust::listens).or_else(|| around.environment.get(name)).map(str::to_owned)
     });
     let stale = |url: &String| around.ended.as_ref().is_some_and(|ended| url.starts_with(ended.as_str()));
-    let upstream = match set {
-        _ if around.upstream.is_some() => around.upstream.clone().unwrap_or_default(),
+    let usual = |url: &str| Place { url: url.to_owned(), suffix: own.suffix.clone() };
+    let place = match set {
         Some(url) if stale(&url) => {
             let name = &own.variables[0];
             notices.push(format!("{name} named a headroom that has ended; requests go to {}", own.default));
-            own.default.clone()
+            usual(&own.default)
         }
         Some(url) => {
             let url = url.trim_end_matches('/');
-            url.strip_suffix(own.suffix.trim_end_matches('/')).unwrap_or(url).trim_end_matches('/').to_owned()
+            match url.strip_suffix(own.suffix.trim_end_matches('/')) {
+                Some(rest) => usual(rest.trim_end_matches('/')),
+                None => Place { url: url.to_owned(), suffix: String::new() },
+            }
         }
-        None => own.default.clone(),
+        None => usual(&own.default),
     };
     for source in found.sources.iter().filter(|source| source.trust == Trust::Repository) {
         let redirects =
-            |name: &&String| source.get(name).is_some_and(|url| url.trim_end_matches('/') != upstream);
+            |name: &&String| source.get(name).is_some_and(|url| url.trim_end_matches('/') != place.url);
         if let Some(name) = own.variables.iter().find(redirects) {
-            let said = &source.said;
-            notices.push(format!("{said} sets {name}, which is not followed: requests go to {upstream}"));
+            let (said, url) = (&source.said, &place.url);
+            notices.push(format!("{said} sets {name}, which is not followed: requests go to {url}"));
         }
     }
-    upstream
+    place
 }
 
 /// Why the user's own arguments leave no room for the retrieval tool.

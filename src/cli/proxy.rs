@@ -2,8 +2,9 @@
 
 use super::term::{self, Failure, Verdict, exit};
 use crate::config::{self, Flags, env};
-use crate::proxy::{self, ProxyError, Setup};
+use crate::proxy::{self, ProxyError, Setup, Upstreams, VENDORS};
 use crate::rewrite::WayBack;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ pub fn run(args: Args) -> Verdict {
         Some(random_name()?)
     };
     let setup = Setup {
-        anthropic: config.upstream.value.clone().unwrap_or_else(configured_upstream),
+        upstreams: upstreams(config.upstream.value.clone()),
         port: config.port.value,
         secret,
         run: random_name()?,
@@ -75,6 +76,15 @@ pub fn run(args: Args) -> Verdict {
     term::say(&running.base_url);
     running.obey(orders, DRAIN_PATIENCE);
     Ok(ExitCode::from(exit::OK))
+}
+
+/// Everything to the one that the user named, else each vendor's requests to that vendor.
+fn upstreams(pinned: Option<String>) -> Upstreams {
+    let defaults = VENDORS.iter().filter(|vendor| !vendor.default.is_empty());
+    let mut named: BTreeMap<String, String> =
+        defaults.map(|vendor| (vendor.name.to_owned(), vendor.default.to_owned())).collect();
+    named.insert("anthropic".to_owned(), configured_upstream());
+    Upstreams { pinned, named }
 }
 
 /// What the user had configured for the agent, unless that is a proxy of ours already.

@@ -12,7 +12,7 @@ use crate::agent::terminal;
 use crate::config::{self, Config, Flags, env};
 use crate::ledger::price::Prices;
 use crate::ledger::report;
-use crate::proxy::{self, Outbound, Setup};
+use crate::proxy::{self, Outbound, Setup, Upstreams};
 use crate::rewrite::WayBack;
 use crate::text;
 use anyhow::Context;
@@ -121,7 +121,7 @@ impl House {
         };
         let run = random_hex()?;
         let proxy = proxy::start(Setup {
-            anthropic: through.upstream.clone(),
+            upstreams: Upstreams { pinned: Some(through.upstream.clone()), named: through.upstreams.clone() },
             // Always a free one: two wraps at once must not meet.
             port: 0,
             secret: Some(random_hex()?),

@@ -19,9 +19,11 @@ mod relay;
 mod settle;
 mod tunnel;
 mod upstream;
+mod upstreams;
 
 pub use connect::Outbound;
 pub use counts::Counts;
+pub use upstreams::{Upstreams, VENDORS, Vendor};
 
 use crate::rewrite::Settings;
 use crate::store::{Scope, Store};
@@ -36,13 +38,13 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use upstream::Upstream;
+use upstreams::Ways;
 
 /// How a proxy is set up. Nothing of it can be changed by a request.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Where Anthropic requests go: scheme, host and an optional base path (`https://api.anthropic.com`).
-    pub anthropic: String,
+    /// Where requests may go; each URL is scheme, host and an optional base path.
+    pub upstreams: Upstreams,
     /// The port to listen on at 127.0.0.1; 0 takes a free one.
     pub port: u16,
     /// The first segment of every path; `None` lets anybody on this machine in.
@@ -97,11 +99,11 @@ pub enum ProxyError {
 /// [`ProxyError`].
 pub fn start(setup: Setup) -> Result<Running, ProxyError> {
     keep_panics_off_the_terminal();
-    let upstream = Upstream::at(&setup.anthropic, setup.outbound, setup.extra_roots)?;
+    let ways = Ways::to(&setup.upstreams, &setup.outbound, &setup.extra_roots)?;
     let listener = listen(setup.port)?;
     let address = listener.local_addr().map_err(|source| ProxyError::Listen { port: setup.port, source })?;
-    if upstream.is_here(address.port()) {
-        return Err(ProxyError::Itself { url: setup.anthropic });
+    if ways.here(address.port()) {
+        return Err(ProxyError::Itself { url: format!("http://{address}") });
     }
     let base_url = match &setup.secret {
         Some(secret) => format!("http://{address}/{secret}"),
@@ -118,7 +120,7 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         settings: setup.settings,
         store: setup.store,
         bench: Pool::new(),
-        upstream,
+        ways,
         settler,
         counters: counters.clone(),
         faults,
@@ -143,7 +145,7 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
     runtime.spawn(accept::accept(listener, house.clone(), draining));
     let ahead = house.clone();
     runtime.spawn_blocking(move || {
-        ahead.upstream.warm();
+        ahead.ways.warm();
         crate::compress::warm();
     });
     Ok(Running {
@@ -259,7 +261,7 @@ struct House {
     settings: Settings,
     store: Option<Arc<Store>>,
     bench: Pool,
-    upstream: Upstream,
+    ways: Ways,
     settler: Settler,
     counters: Arc<Counters>,
     faults: Faults,
@@ -310,7 +312,7 @@ mod tests {
     #[test]
     fn accepting_begins_anew_after_a_panic_on_the_same_port() {
         let proxy = start(Setup {
-            anthropic: "http://127.0.0.1:1".to_owned(),
+            upstreams: Upstreams::only("http://127.0.0.1:1"),
             port: 0,
             secret: None,
             run: String::new(),

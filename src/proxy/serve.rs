@@ -10,7 +10,7 @@ use super::relay::{Answer, no_answer, relay};
 use super::route::{self, Route};
 use super::settle::Bill;
 use super::tunnel;
-use super::upstream::Unreachable;
+use super::upstream::{Unreachable, Upstream};
 use crate::receipt::{Billing, Receipt};
 use crate::refusal::Refusal;
 use crate::rewrite::{Caller, Desk, Reach, Rewritten, Writes, rewrite};
@@ -36,8 +36,12 @@ pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<In
     };
     guest.is_known_now();
     Counters::one_more(&house.counters.requests);
-    let route = route::of(request.method(), &target, request.headers());
-    let trip = Trip { house, guest, target };
+    let Some((upstream, target)) = house.ways.choose(&target) else {
+        Counters::one_more(&house.counters.refused);
+        return guard::Refused::NotFound.answer();
+    };
+    let route = route::of(request.method(), target, request.headers());
+    let trip = Trip { house, guest, upstream, target };
     match route {
         Route::Rewrite(wire) => trip.converse(request, wire, Writes::Keep).await,
         Route::Count(wire) => trip.converse(request, wire, Writes::Nothing).await,
@@ -50,8 +54,10 @@ pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<In
 pub(super) struct Trip<'a> {
     pub(super) house: &'a Arc<House>,
     pub(super) guest: &'a Guest,
-    /// Path and query, as the client wrote them, without the secret.
-    pub(super) target: String,
+    /// Where it goes.
+    pub(super) upstream: &'a Upstream,
+    /// Path and query, as the client wrote them, without the secret and the upstream's name.
+    pub(super) target: &'a str,
 }
 
 impl Trip<'_> {
@@ -90,7 +96,7 @@ impl Trip<'_> {
         broken: Option<Arc<AtomicBool>>,
         bill: Option<Bill>,
     ) -> Response<Answer> {
-        match self.house.upstream.send(head, &self.target, body).await {
+        match self.upstream.send(head, self.target, body).await {
             Ok(answer) => relay(answer, bill, &self.guest.flushes),
             Err(_) if broken.is_some_and(|broken| broken.load(Ordering::Relaxed)) => broken_off(),
             Err(unreachable) => self.unanswered(&unreachable),

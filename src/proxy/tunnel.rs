@@ -14,7 +14,7 @@ pub(super) async fn open(trip: &Trip<'_>, mut request: Request<Incoming>) -> Res
     let client = hyper::upgrade::on(&mut request);
     let (head, _no_body) = request.into_parts();
     let asked = hop(&head.headers);
-    let mut answer = match trip.house.upstream.upgrade(head, &trip.target, asked).await {
+    let mut answer = match trip.upstream.upgrade(head, trip.target, asked).await {
         Ok(answer) => answer,
         Err(unreachable) => return trip.unanswered(&unreachable),
     };

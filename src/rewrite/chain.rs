@@ -39,6 +39,8 @@ fn root(wire: Wire, realm: &str) -> Chain {
     let name: &[u8] = match wire {
         Wire::Anthropic => b"headroom chain 1 anthropic",
         Wire::OpenAiChat => b"headroom chain 1 openai chat",
+        Wire::OpenAiResponses => b"headroom chain 1 openai responses",
+        Wire::Gemini => b"headroom chain 1 gemini",
     };
     cut(blake3::Hasher::new().update(name).update(realm.as_bytes()))
 }

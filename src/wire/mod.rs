@@ -4,8 +4,10 @@
 //! of compression.
 
 pub mod anthropic;
+pub mod gemini;
 pub mod json;
 pub mod openai_chat;
+pub mod openai_responses;
 pub mod sse;
 pub mod usage;
 
@@ -18,6 +20,10 @@ pub enum Wire {
     Anthropic,
     /// OpenAI Chat Completions: `POST /v1/chat/completions`.
     OpenAiChat,
+    /// OpenAI Responses: `POST /v1/responses`, or `response.create` over a WebSocket.
+    OpenAiResponses,
+    /// Google Gemini: `POST …/models/MODEL:generateContent`, also inside Code Assist's envelope.
+    Gemini,
 }
 
 impl Wire {
@@ -26,6 +32,21 @@ impl Wire {
         match self {
             Wire::Anthropic => anthropic::read(body),
             Wire::OpenAiChat => openai_chat::read(body),
+            Wire::OpenAiResponses => openai_responses::read(body),
+            Wire::Gemini => gemini::read(body),
+        }
+    }
+
+    /// Every wire.
+    pub const ALL: [Wire; 4] = [Wire::Anthropic, Wire::OpenAiChat, Wire::OpenAiResponses, Wire::Gemini];
+
+    /// The name in agents' files and in `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Wire::Anthropic => "anthropic",
+            Wire::OpenAiChat => "openai-chat",
+            Wire::OpenAiResponses => "openai-responses",
+            Wire::Gemini => "gemini",
         }
     }
 }

@@ -252,6 +252,7 @@ impl Tally {
                 most(&mut self.cache_written_1h, split.ephemeral_1h_input_tokens);
                 self.output = said.output_tokens.or(self.output);
             }
+            Wire::OpenAiResponses | Wire::Gemini => {}
             Wire::OpenAiChat => {
                 let details = said.prompt_tokens_details.unwrap_or_default();
                 most(&mut self.input, said.prompt_tokens);
@@ -271,7 +272,7 @@ impl Tally {
             uncached: Tokens(match wire {
                 Wire::Anthropic => input,
                 // OpenAI counts what it read from the cache among the prompt's tokens.
-                Wire::OpenAiChat => input.saturating_sub(read),
+                Wire::OpenAiChat | Wire::OpenAiResponses | Wire::Gemini => input.saturating_sub(read),
             }),
             cache_read: Tokens(read),
             cache_write_5m: Tokens(written - hour),

@@ -4,7 +4,7 @@
 
 use crate::world::Client;
 use headroom::compress::Effort;
-use headroom::proxy::{self, Outbound, Running, Setup};
+use headroom::proxy::{self, Outbound, Running, Setup, Upstreams};
 use headroom::rewrite::{Profile, Settings, WayBack};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -211,7 +211,7 @@ pub const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// How a proxy before `upstream` is set up in these tests.
 pub fn setup(upstream: &str) -> Setup {
     Setup {
-        anthropic: upstream.to_owned(),
+        upstreams: Upstreams::only(upstream),
         port: 0,
         secret: Some(SECRET.to_owned()),
         run: "run".to_owned(),
