@@ -43,6 +43,9 @@ _headroom() {
             headroom,retrieve)
                 cmd="headroom__subcmd__retrieve"
                 ;;
+            headroom,shims)
+                cmd="headroom__subcmd__shims"
+                ;;
             headroom,stats)
                 cmd="headroom__subcmd__stats"
                 ;;
@@ -97,6 +100,9 @@ _headroom() {
             headroom__subcmd__help,retrieve)
                 cmd="headroom__subcmd__help__subcmd__retrieve"
                 ;;
+            headroom__subcmd__help,shims)
+                cmd="headroom__subcmd__help__subcmd__shims"
+                ;;
             headroom__subcmd__help,stats)
                 cmd="headroom__subcmd__help__subcmd__stats"
                 ;;
@@ -112,8 +118,41 @@ _headroom() {
             headroom__subcmd__help__subcmd__config,show)
                 cmd="headroom__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            headroom__subcmd__help__subcmd__shims,install)
+                cmd="headroom__subcmd__help__subcmd__shims__subcmd__install"
+                ;;
+            headroom__subcmd__help__subcmd__shims,list)
+                cmd="headroom__subcmd__help__subcmd__shims__subcmd__list"
+                ;;
+            headroom__subcmd__help__subcmd__shims,remove)
+                cmd="headroom__subcmd__help__subcmd__shims__subcmd__remove"
+                ;;
             headroom__subcmd__help__subcmd__store,purge)
                 cmd="headroom__subcmd__help__subcmd__store__subcmd__purge"
+                ;;
+            headroom__subcmd__shims,help)
+                cmd="headroom__subcmd__shims__subcmd__help"
+                ;;
+            headroom__subcmd__shims,install)
+                cmd="headroom__subcmd__shims__subcmd__install"
+                ;;
+            headroom__subcmd__shims,list)
+                cmd="headroom__subcmd__shims__subcmd__list"
+                ;;
+            headroom__subcmd__shims,remove)
+                cmd="headroom__subcmd__shims__subcmd__remove"
+                ;;
+            headroom__subcmd__shims__subcmd__help,help)
+                cmd="headroom__subcmd__shims__subcmd__help__subcmd__help"
+                ;;
+            headroom__subcmd__shims__subcmd__help,install)
+                cmd="headroom__subcmd__shims__subcmd__help__subcmd__install"
+                ;;
+            headroom__subcmd__shims__subcmd__help,list)
+                cmd="headroom__subcmd__shims__subcmd__help__subcmd__list"
+                ;;
+            headroom__subcmd__shims__subcmd__help,remove)
+                cmd="headroom__subcmd__shims__subcmd__help__subcmd__remove"
                 ;;
             headroom__subcmd__store,help)
                 cmd="headroom__subcmd__store__subcmd__help"
@@ -134,7 +173,7 @@ _headroom() {
 
     case "${cmd}" in
         headroom)
-            opts="-h -V --help --version wrap demo stats perf retrieve compress bench proxy mcp store config help"
+            opts="-h -V --help --version wrap shims demo stats perf retrieve compress bench proxy mcp store config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -308,7 +347,7 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__help)
-            opts="wrap demo stats perf retrieve compress bench proxy mcp store config help"
+            opts="wrap shims demo stats perf retrieve compress bench proxy mcp store config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -475,6 +514,62 @@ _headroom() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        headroom__subcmd__help__subcmd__shims)
+            opts="install remove list"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__help__subcmd__shims__subcmd__install)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__help__subcmd__shims__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__help__subcmd__shims__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         headroom__subcmd__help__subcmd__stats)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -619,6 +714,136 @@ _headroom() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        headroom__subcmd__shims)
+            opts="-h --help install remove list help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__shims__subcmd__help)
+            opts="install remove list help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__shims__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__shims__subcmd__help__subcmd__install)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__shims__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__shims__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__shims__subcmd__install)
+            opts="-h --write-path --shell --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --shell)
+                    COMPREPLY=($(compgen -W "sh bash zsh fish" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__shims__subcmd__list)
+            opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        headroom__subcmd__shims__subcmd__remove)
+            opts="-h --own --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         headroom__subcmd__stats)
             opts="-h --json --csv --since --session --by --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -724,13 +949,17 @@ _headroom() {
             return 0
             ;;
         headroom__subcmd__wrap)
-            opts="-h --profile --off --dry-run --no-mcp --no-pty --quiet --help"
+            opts="-h --profile --off --dry-run --no-mcp --no-pty --quiet --launcher --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --launcher)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -8,10 +8,10 @@ use super::claude::{self, Arguments};
 use super::definition::{Agent, Filling, Rules, Speech, Upstream};
 use super::environment::Environment;
 use super::json::merge;
+use super::shims::{is_launcher, path_without};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Plans the launch of `agent` with the user's `arguments`.
@@ -20,12 +20,11 @@ use std::path::{Path, PathBuf};
 /// [`PlanError::NotFound`].
 pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool) -> Result<Plan, PlanError> {
     let program = program(agent, around)?;
-    let as_it_is = Launch {
-        program,
-        name: agent.binary.clone(),
-        arguments: arguments.clone(),
-        environment: around.environment.clone(),
-    };
+    let mut environment = around.environment.clone();
+    if let Some(path) = environment.raw("PATH").and_then(|path| path_without(path, &agent.binary)) {
+        environment.set("PATH", path);
+    }
+    let as_it_is = Launch { program, name: agent.binary.clone(), arguments: arguments.clone(), environment };
     let before_dashes = before_dashes(&arguments);
     if let Some(because) = past_by_arguments(agent, before_dashes) {
         return Ok(Plan::Past { launch: as_it_is, because });
@@ -333,8 +332,23 @@ impl Findings {
     }
 }
 
+/// The command that would be run if there were no launcher of ours: the first program of that name in the PATH that is
+/// none; `None` when there is none.
+pub fn behind_launchers(name: &str, around: &Around, arguments: Vec<OsString>) -> Option<Launch> {
+    let mut environment = around.environment.clone();
+    let path = environment.raw("PATH");
+    let program = which::which_in_all(name, path, &around.folder).ok()?.find(|path| !is_launcher(path))?;
+    if let Some(path) = path.and_then(|path| path_without(path, name)) {
+        environment.set("PATH", path);
+    }
+    Some(Launch { program, name: name.to_owned(), arguments, environment })
+}
+
 /// The agent's program: the first in the PATH, or in a place of its own, that is not one of our launchers.
-fn program(agent: &Agent, around: &Around) -> Result<PathBuf, PlanError> {
+///
+/// # Errors
+/// [`PlanError::NotFound`].
+pub fn program(agent: &Agent, around: &Around) -> Result<PathBuf, PlanError> {
     let path = around.environment.raw("PATH");
     let found = which::which_in_all(&agent.binary, path, &around.folder).into_iter().flatten();
     let at_home = |place: &String| match (place.strip_prefix("~/"), &around.home) {
@@ -348,15 +362,6 @@ fn program(agent: &Agent, around: &Around) -> Result<PathBuf, PlanError> {
         binary: agent.binary.clone(),
         install: agent.install.clone(),
     })
-}
-
-/// The word in the second line of our launchers in `shims/`, by which they are known.
-const LAUNCHER: &[u8] = b"headroom-shim";
-
-fn is_launcher(path: &Path) -> bool {
-    let mut head = [0; 256];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
-    head.starts_with(b"#!") && head[..read].windows(LAUNCHER.len()).any(|window| window == LAUNCHER)
 }
 
 fn before_dashes(arguments: &[OsString]) -> &[OsString] {
@@ -636,7 +641,7 @@ mod tests {
             Err(PlanError::NotFound { .. }) => None,
         };
         assert_eq!(program(&home.around()), Some("bin/claude".into()));
-        home.program("bin/claude", include_str!("../../shims/claude"));
+        home.program("bin/claude", include_str!("../../shims/launcher.sh"));
         assert_eq!(program(&home.around()), None, "a launcher is not the agent");
         home.program(".claude/local/claude", "#!/bin/sh\n");
         assert_eq!(program(&home.around()), Some(".claude/local/claude".into()));

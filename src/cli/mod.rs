@@ -10,6 +10,7 @@ pub mod mcp;
 pub mod perf;
 pub mod proxy;
 pub mod retrieve;
+pub mod shims;
 pub mod stats;
 pub mod store;
 pub mod term;
@@ -32,6 +33,8 @@ pub struct Cli {
 pub enum Verb {
     /// Run an agent with its tool outputs made shorter
     Wrap(wrap::Args),
+    /// Make typing an agent's own name run it through headroom
+    Shims(shims::Args),
     /// Show the main job on a built-in agent and provider: no key, no network
     Demo(demo::Args),
     /// Show what was saved
@@ -52,6 +55,9 @@ pub enum Verb {
     Store(store::Args),
     /// Show the settings in force and where each comes from
     Config(config::Args),
+    /// Tell a launcher that this is headroom, and that it runs here
+    #[command(name = "__launcher", hide = true)]
+    Launcher,
     /// Stand between headroom and the agent in its terminal session
     #[command(name = "__leader", hide = true)]
     Leader(leader::Args),
@@ -68,6 +74,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let verdict = match cli.verb {
         Verb::Wrap(args) => wrap::run(args),
+        Verb::Shims(args) => shims::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Stats(args) => stats::run(args),
         Verb::Perf(args) => perf::run(args),
@@ -78,6 +85,7 @@ pub fn main() -> ExitCode {
         Verb::Mcp(args) => mcp::run(args),
         Verb::Store(args) => store::run(args),
         Verb::Config(args) => config::run(args),
+        Verb::Launcher => Ok(ExitCode::SUCCESS),
         Verb::Leader(args) => leader::run(args),
         Verb::DemoAgent(args) => demo::run_agent(args),
         Verb::Completions(args) => completions::run(args),

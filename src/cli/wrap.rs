@@ -7,7 +7,7 @@ use crate::agent::environment::Environment;
 use crate::agent::itself;
 use crate::agent::launch::{self, Ended, LaunchError};
 use crate::agent::masked;
-use crate::agent::plan::{Around, Launch, Plan, PlanError, Through, Tool, plan};
+use crate::agent::plan::{self, Around, Launch, Plan, PlanError, Through, Tool, plan};
 use crate::agent::terminal;
 use crate::config::{self, Config, Flags, env};
 use crate::ledger::price::Prices;
@@ -49,6 +49,9 @@ pub struct Args {
     /// Say nothing before and after
     #[arg(long)]
     quiet: bool,
+    /// Typed as PROGRAM, through a launcher: if headroom fails before the launch, it is run without headroom
+    #[arg(long, hide = true, value_name = "PROGRAM")]
+    launcher: Option<String>,
     /// Which agent
     #[arg(value_name = "AGENT")]
     agent: String,
@@ -62,11 +65,36 @@ pub struct Args {
 /// # Errors
 /// What `main` prints.
 pub fn run(args: Args) -> Verdict {
+    let Some(program) = args.launcher.clone() else { return wrap(args) };
+    let arguments = args.arguments.clone();
+    wrap(args).or_else(|error| match error.downcast_ref::<Failure>() {
+        // It is the agent's own program that is not there or can't be run.
+        Some(failure) if [exit::NOT_FOUND, exit::CANNOT_EXECUTE].contains(&failure.code) => Err(error),
+        _ => step_aside(&program, arguments, error),
+    })
+}
+
+/// Runs what was typed without headroom. Whatever fails in [`wrap`], fails before the agent has begun.
+fn step_aside(program: &str, arguments: Vec<OsString>, error: anyhow::Error) -> Verdict {
+    let around = surroundings()?;
+    match plan::behind_launchers(program, &around, arguments) {
+        Some(launch) => {
+            term::fail(&error);
+            term::remark(format_args!("{program} is run without headroom"));
+            Err(cant_start(launch::become_it(&launch)))
+        }
+        None => Err(error),
+    }
+}
+
+fn wrap(args: Args) -> Verdict {
+    // Who pipes the agent's words somewhere has not asked for ours.
+    let unseen = args.launcher.is_some() && !std::io::stderr().is_terminal();
     let config = config::resolve(&Flags {
         profile: args.profile.clone(),
         off: args.off,
         no_mcp: args.no_mcp,
-        quiet: args.quiet,
+        quiet: args.quiet || unseen,
         ..Flags::default()
     })?;
     let agent = find(&args.agent, &config.agents_dir())?;
@@ -200,6 +228,11 @@ fn a_headroom_listens(address: SocketAddr) -> std::io::Result<bool> {
     Ok(answer.ends_with("refused by headroom\n"))
 }
 
+/// What is around a launch that no headroom is around.
+pub(super) fn surroundings() -> Result<Around, anyhow::Error> {
+    around(&Outer::None, None)
+}
+
 fn around(outer: &Outer, upstream: Option<String>) -> Result<Around, anyhow::Error> {
     let environment: Environment = env::all().into_iter().collect();
     let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
@@ -219,7 +252,7 @@ fn around(outer: &Outer, upstream: Option<String>) -> Result<Around, anyhow::Err
     })
 }
 
-fn find(name: &str, folder: &Path) -> Result<Agent, Failure> {
+pub(super) fn find(name: &str, folder: &Path) -> Result<Agent, Failure> {
     let known = definition::known(folder).map_err(|error| {
         Failure::new(exit::USAGE, text::with_causes(&error), "mend the file or move it away")
     })?;

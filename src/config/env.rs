@@ -33,6 +33,13 @@ pub const HEADROOM_PROJECT: Variable = Variable {
 };
 /// No colour.
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "no colour in the output" };
+/// Which shell the user has.
+pub const SHELL: Variable = Variable { name: "SHELL", meaning: "the shell that a line for the PATH is for" };
+/// Where zsh's start-up files lie.
+pub const ZDOTDIR: Variable = Variable { name: "ZDOTDIR", meaning: "the folder of zsh's start-up files" };
+/// Where fish's start-up file lies.
+pub const XDG_CONFIG_HOME: Variable =
+    Variable { name: "XDG_CONFIG_HOME", meaning: "the folder of fish's start-up file" };
 
 /// The variables that are headroom's own, in the order `headroom config show` prints them.
 pub const OWN: &[Variable] = &[HEADROOM_HOME, HEADROOM, HEADROOM_PROFILE, HEADROOM_PROXY, HEADROOM_PROJECT];

@@ -272,6 +272,11 @@ impl Folders {
         self.config.join("prices.toml")
     }
 
+    /// The launchers that `headroom shims` puts there.
+    pub fn shims(&self) -> PathBuf {
+        self.data.join("shims")
+    }
+
     /// The user's own agents.
     pub fn agents(&self) -> PathBuf {
         self.config.join("agents")

@@ -20,6 +20,7 @@ mod proxy_requests;
 mod proxy_roads;
 mod readme;
 mod rewrite;
+mod shims;
 mod store;
 mod terminal;
 mod wrap;

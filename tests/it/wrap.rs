@@ -3,7 +3,6 @@
 use crate::world::{self, Client, Talk, World, eventually};
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -554,45 +553,12 @@ fn off_runs_through_and_adds_nothing() {
     }
 }
 
-#[test]
-fn a_launcher_runs_the_wrapped_agent_or_the_agent_but_never_itself() {
-    let mut world = with_agent("echo \"wrapped=${HEADROOM_PROXY:+yes}\" \"$@\"");
-    let root = world.home().with_file_name("");
-    let shim = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/shims/claude")).expect("the launcher");
-    let shim = world.file("shims/claude", shim);
-    make_executable(&shim);
-    let headroom = world.file("with/headroom", "");
-    fs::remove_file(&headroom).expect("it is there");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_headroom"), &headroom).expect("a link");
-    let shims = root.join("shims").display().to_string();
-    let real = root.join("bin").display().to_string();
-    let with = root.join("with").display().to_string();
-    let run = |path: String, off: bool| {
-        let mut command = world.program(Path::new("/bin/sh"), &["-c", "claude --quiet 'a b'"]);
-        command.env("PATH", path);
-        if off {
-            command.env("HEADROOM", "off");
-        }
-        world.finish(command)
-    };
-    // The launcher needs no program but the agent's: nothing of this machine is in its PATH.
-    let ran = run(format!("{shims}:{with}:{real}"), false);
-    assert!(ran.stdout().starts_with("wrapped=yes --mcp-config"), "{}", ran.both());
-    assert!(
-        ran.succeeded_saying("headroom_retrieve").ends_with(" --quiet a b\n"),
-        "its flags are the agent's"
-    );
-    assert_eq!(run(format!("{shims}:{with}:{real}"), true).succeeded(), "wrapped= --quiet a b\n");
-    assert_eq!(run(format!("{shims}:{real}"), false).succeeded(), "wrapped= --quiet a b\n");
-    let said = run(shims.clone(), false).failed_with(127);
-    assert!(said.contains("claude: no such program in the PATH"), "{said}");
-}
-
 /// The lines of a stream, as they come.
-struct Lines(std::sync::mpsc::Receiver<String>);
+pub struct Lines(std::sync::mpsc::Receiver<String>);
 
 impl Lines {
-    fn of(stream: impl std::io::Read + Send + 'static) -> Lines {
+    /// The lines of this stream.
+    pub fn of(stream: impl std::io::Read + Send + 'static) -> Lines {
         use std::io::BufRead;
         let (send, lines) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -603,8 +569,9 @@ impl Lines {
         Lines(lines)
     }
 
+    /// Waits for the next one, which is this.
     #[track_caller]
-    fn wait_for(&mut self, line: &str) {
+    pub fn wait_for(&mut self, line: &str) {
         assert_eq!(self.0.recv_timeout(world::PATIENCE).as_deref(), Ok(line));
     }
 
@@ -629,10 +596,4 @@ fn kill(signal: &str, whom: &str) {
 fn alive(pid: u32) -> bool {
     let test = Command::new("/bin/kill").args(["-0", &pid.to_string()]).stderr(Stdio::null()).status();
     test.expect("kill runs").success()
-}
-
-fn make_executable(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode");
-    let _ = std::io::stdout().flush();
 }
