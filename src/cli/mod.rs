@@ -8,6 +8,7 @@ pub mod demo;
 pub mod leader;
 pub mod mcp;
 pub mod perf;
+pub mod provider;
 pub mod proxy;
 pub mod retrieve;
 pub mod shims;
@@ -64,6 +65,9 @@ pub enum Verb {
     /// Play the agent of `headroom demo`
     #[command(name = "__demo-agent", hide = true)]
     DemoAgent(demo::AgentArgs),
+    /// Run the built-in provider until it is ended
+    #[command(name = "__provider", hide = true)]
+    Provider(provider::Args),
     /// Print the completions of a shell
     #[command(name = "__completions", hide = true)]
     Completions(completions::Args),
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
         Verb::Launcher => Ok(ExitCode::SUCCESS),
         Verb::Leader(args) => leader::run(args),
         Verb::DemoAgent(args) => demo::run_agent(args),
+        Verb::Provider(args) => provider::run(args),
         Verb::Completions(args) => completions::run(args),
     };
     verdict.unwrap_or_else(|error| term::fail(&error))

@@ -1,202 +1,27 @@
-//! The provider's prompt cache, simulated exactly: what a request reads, writes and pays.
+//! The providers' prompt caches, simulated exactly: what a request reads, writes and pays.
 //!
-//! The prompt is a row of blocks: tools, then system, then messages. An entry is
-//! written at a `cache_control` breakpoint only; a look-up starts at each breakpoint
-//! and tries that block and the 19 before it. A read refreshes the entry.
-//! `cache_control` itself is no part of a block.
+//! Anthropic's ([`Breakpoints`]): an entry is written at a `cache_control` breakpoint only; a look-up
+//! starts at each breakpoint and tries that block and the 19 before it. A read
+//! refreshes the entry. Source: Anthropic's "Prompt caching" page as of November 2026.
 //!
-//! Source of the rules: Anthropic's "Prompt caching" page as of November 2026.
+//! OpenAI's and Gemini's ([`Prefixes`]): the longest prefix that any recent prompt of the same account and
+//! model began with, down to the token, in steps. Sources: OpenAI's "Prompt caching" page (1,024
+//! tokens and more, in steps of 128) and Gemini's "Context caching" page (implicit caching from 2,048
+//! tokens on), both as of November 2026.
 
-use super::script::text_of;
+use super::prompt::{Counter, Digest, Prompt, extend, start};
 use crate::receipt::Usage;
-use crate::tokens;
 use crate::units::Tokens;
-use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How many positions a look-up tries from each breakpoint, the breakpoint included.
 const LOOK_BACK: usize = 20;
 
-/// A digest of a block, or of a row of blocks.
-pub type Digest = [u8; 32];
-
-/// One block of a prompt.
-#[derive(Clone, Debug)]
-pub struct PromptBlock {
-    /// Where it stands: `tools[0]`, `system[1]`, `messages[4].content[0]`.
-    pub path: String,
-    /// The id that a tool call or its result carries; empty for others.
-    pub id: String,
-    /// What it is, `cache_control` left out.
-    pub digest: Digest,
-    /// How long it is.
-    pub tokens: Tokens,
-    /// Set when the client wants the prompt up to here kept: how long.
-    pub keep: Option<Duration>,
-}
-
-/// A request's prompt, as the provider renders it.
-#[derive(Clone, Debug, Default)]
-pub struct Prompt {
-    /// tools → system → messages.
-    pub blocks: Vec<PromptBlock>,
-    /// How many of them stand ahead of the messages.
-    pub preamble: usize,
-}
-
-impl Prompt {
-    /// The digest of everything up to and with each block, `seed` first.
-    pub fn chain(&self, seed: &str) -> Vec<Digest> {
-        let mut so_far = *blake3::hash(seed.as_bytes()).as_bytes();
-        self.blocks
-            .iter()
-            .map(|block| {
-                so_far = extend(&so_far, &block.digest);
-                so_far
-            })
-            .collect()
-    }
-
-    /// All tokens.
-    pub fn tokens(&self) -> Tokens {
-        self.blocks.iter().fold(Tokens(0), |sum, block| sum + block.tokens)
-    }
-}
-
-/// The digest of a row and one more block.
-pub fn extend(so_far: &Digest, block: &Digest) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(so_far);
-    hasher.update(block);
-    *hasher.finalize().as_bytes()
-}
-
-/// Counts tokens, each text once: a history is counted again and again.
+/// What is kept at breakpoints, and until when.
 #[derive(Debug, Default)]
-pub struct Counter {
-    known: HashMap<Digest, Tokens>,
-}
-
-impl Counter {
-    /// Tokens of `text`.
-    pub fn count(&mut self, text: &str) -> Tokens {
-        let digest = *blake3::hash(text.as_bytes()).as_bytes();
-        *self.known.entry(digest).or_insert_with(|| tokens::count(text))
-    }
-}
-
-/// Reads a request's body into the row of blocks that the cache sees.
-pub fn render(body: &Value, counter: &mut Counter) -> Prompt {
-    let mut prompt = Prompt::default();
-    for (at, tool) in list(&body["tools"]).iter().enumerate() {
-        if tool["defer_loading"] != Value::Bool(true) {
-            push(&mut prompt, counter, format!("tools[{at}]"), "", tool);
-        }
-    }
-    match &body["system"] {
-        Value::String(text) => push(&mut prompt, counter, "system".to_owned(), "", &said(text)),
-        system => {
-            for (at, block) in list(system).iter().enumerate() {
-                // A line that the client signs anew for every request; the provider takes it out.
-                let billing = block["text"]
-                    .as_str()
-                    .is_some_and(|text| text.starts_with("x-anthropic-billing-header:"));
-                if !billing {
-                    push(&mut prompt, counter, format!("system[{at}]"), "", block);
-                }
-            }
-        }
-    }
-    prompt.preamble = prompt.blocks.len();
-    for (at, message) in list(&body["messages"]).iter().enumerate() {
-        let role = message["role"].as_str().unwrap_or_default();
-        match &message["content"] {
-            Value::String(text) => {
-                push(&mut prompt, counter, format!("messages[{at}].content"), role, &said(text));
-            }
-            content => {
-                for (index, block) in list(content).iter().enumerate() {
-                    push(&mut prompt, counter, format!("messages[{at}].content[{index}]"), role, block);
-                }
-            }
-        }
-    }
-    // These parameters are rendered at the head of the messages: changing one costs the messages alone.
-    if let Some(first) = prompt.blocks.get_mut(prompt.preamble) {
-        let level = format!("{}{}", body["tool_choice"], body["thinking"]);
-        first.digest = extend(&first.digest, blake3::hash(level.as_bytes()).as_bytes());
-    }
-    if let (Some(keep), Some(last)) = (keep(&body["cache_control"]), prompt.blocks.last_mut()) {
-        last.keep = Some(keep);
-    }
-    prompt
-}
-
-/// What a block is to the provider, whatever the order of its fields.
-pub fn identity(role: &str, block: &Value) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(role.as_bytes());
-    hasher.update(&[0]);
-    hasher.update(sorted(block).to_string().as_bytes());
-    *hasher.finalize().as_bytes()
-}
-
-fn push(prompt: &mut Prompt, counter: &mut Counter, path: String, role: &str, block: &Value) {
-    let id = ["tool_use_id", "id"].iter().find_map(|name| block[*name].as_str()).unwrap_or_default();
-    prompt.blocks.push(PromptBlock {
-        path,
-        id: id.to_owned(),
-        digest: identity(role, block),
-        tokens: counter.count(&rendered(block)),
-        keep: keep(&block["cache_control"]),
-    });
-}
-
-/// The text that the model reads for a block.
-fn rendered(block: &Value) -> String {
-    match block["type"].as_str() {
-        Some("text") => block["text"].as_str().unwrap_or_default().to_owned(),
-        Some("tool_result") => text_of(&block["content"]),
-        Some("tool_use") => format!("{} {}", block["name"].as_str().unwrap_or_default(), block["input"]),
-        Some("thinking") => block["thinking"].as_str().unwrap_or_default().to_owned(),
-        _ => sorted(block).to_string(),
-    }
-}
-
-/// `block` with its fields in order, its content as a list, and without `cache_control`.
-fn sorted(block: &Value) -> Value {
-    match block {
-        Value::Object(fields) => {
-            let mut names: Vec<&String> = fields.keys().filter(|name| *name != "cache_control").collect();
-            names.sort();
-            let plain = |name: &String| match (&fields[name], name.as_str()) {
-                (Value::String(text), "content") => Value::Array(vec![sorted(&said(text))]),
-                (value, _) => sorted(value),
-            };
-            Value::Object(names.into_iter().map(|name| (name.clone(), plain(name))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
-        other => other.clone(),
-    }
-}
-
-fn said(text: &str) -> Value {
-    serde_json::json!({"type": "text", "text": text})
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn keep(cache_control: &Value) -> Option<Duration> {
-    let minutes = if cache_control["ttl"] == "1h" { 60 } else { 5 };
-    cache_control.is_object().then(|| Duration::from_secs(minutes * 60))
-}
-
-/// What is kept, and until when.
-#[derive(Debug, Default)]
-pub struct Cache {
+pub struct Breakpoints {
     entries: HashMap<Digest, Entry>,
 }
 
@@ -214,7 +39,7 @@ pub struct Bill {
     writes: Vec<(Digest, Duration)>,
 }
 
-impl Cache {
+impl Breakpoints {
     /// What `prompt` reads, writes and pays at `now`; nothing shorter than `minimum` is ever written.
     ///
     /// `seed` names what keeps two prompts apart: the account and the model.
@@ -280,4 +105,101 @@ impl Cache {
     fn alive(&self, digest: &Digest, now: Duration) -> bool {
         self.entries.get(digest).is_some_and(|entry| now < entry.until)
     }
+}
+
+/// How long a prefix is kept after it was last used, unless the request asks for longer.
+pub const KEEP_PREFIX: Duration = Duration::from_secs(600);
+
+/// No more continuations of one prefix are compared letter by letter.
+const CONTINUATIONS: usize = 16;
+
+/// The prefixes that recent prompts began with.
+#[derive(Debug, Default)]
+pub struct Prefixes {
+    /// What was seen after each row of blocks, the latest last.
+    known: HashMap<Digest, Prefix>,
+}
+
+#[derive(Debug)]
+struct Prefix {
+    until: Duration,
+    next: Vec<Arc<str>>,
+}
+
+/// What prefixes count.
+#[derive(Clone, Copy, Debug)]
+pub struct Grain {
+    /// No shorter prefix is read.
+    pub shortest: Tokens,
+    /// A read is a multiple of this.
+    pub step: Tokens,
+}
+
+impl Prefixes {
+    /// What `prompt` reads and pays at `now`, and keeps for `keep` from then on.
+    pub fn bill(
+        &mut self,
+        prompt: &Prompt,
+        seed: &str,
+        grain: Grain,
+        keep: Duration,
+        now: Duration,
+        counter: &mut Counter,
+    ) -> Usage {
+        let all = prompt.tokens();
+        let mut shared = Tokens(0);
+        let mut so_far = start(seed);
+        for block in &prompt.blocks {
+            let longer = extend(&so_far, &block.digest);
+            if self.alive(&longer, now) {
+                shared += block.tokens;
+                so_far = longer;
+                continue;
+            }
+            let begun = self.known.get(&so_far).filter(|prefix| now < prefix.until).map(|prefix| {
+                prefix.next.iter().rev().map(|known| in_common(known, &block.text)).max().unwrap_or(0)
+            });
+            if let Some(begun) = begun.filter(|bytes| *bytes != 0) {
+                shared += counter.count(&block.text[..begun]);
+            }
+            break;
+        }
+        // The last token is always computed: the answer is made from it.
+        let shared = shared.0.min(all.0.saturating_sub(1));
+        let read = if shared < grain.shortest.0 { 0 } else { shared - shared % grain.step.0.max(1) };
+        self.keep(prompt, seed, now + keep);
+        Usage { cache_read: Tokens(read), uncached: Tokens(all.0 - read), ..Usage::default() }
+    }
+
+    /// Forgets everything.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    fn keep(&mut self, prompt: &Prompt, seed: &str, until: Duration) {
+        let mut so_far = start(seed);
+        for block in &prompt.blocks {
+            let prefix = self.known.entry(so_far).or_insert_with(|| Prefix { until, next: Vec::new() });
+            prefix.until = prefix.until.max(until);
+            if !prefix.next.iter().any(|known| Arc::ptr_eq(known, &block.text)) {
+                if prefix.next.len() == CONTINUATIONS {
+                    prefix.next.remove(0);
+                }
+                prefix.next.push(block.text.clone());
+            }
+            so_far = extend(&so_far, &block.digest);
+        }
+        let whole = self.known.entry(so_far).or_insert_with(|| Prefix { until, next: Vec::new() });
+        whole.until = whole.until.max(until);
+    }
+
+    fn alive(&self, digest: &Digest, now: Duration) -> bool {
+        self.known.get(digest).is_some_and(|prefix| now < prefix.until)
+    }
+}
+
+/// How many bytes two texts have in common from the start, whole characters.
+fn in_common(one: &str, other: &str) -> usize {
+    let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    other.floor_char_boundary(same)
 }

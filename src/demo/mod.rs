@@ -6,11 +6,15 @@
 pub mod story;
 
 pub mod agent;
+pub mod asked;
+pub mod errand;
 pub mod outputs;
 pub mod provider;
 pub mod script;
+pub mod tools;
 pub mod verdict;
 
 mod cache;
-mod check;
 mod folder;
+mod prompt;
+mod sealed;

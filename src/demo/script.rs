@@ -3,6 +3,8 @@
 //! *Invariant:* a script sees the request and nothing else: the same requests
 //! in the same order are answered alike.
 
+pub use super::asked::{Asked, Wire};
+use super::tools::{self, Wish};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,76 +19,22 @@ pub fn in_order(turns: impl IntoIterator<Item = Turn>) -> Script {
 }
 
 /// Answers a history that holds `n` words of the model with `turns[n]`; a request that offers no
-/// tools (a title, a probe) and one past the end with `done`.
+/// tools (a title, a probe) and one past the end with `done`, or with what fits the schema it asks for.
 ///
 /// Retries and side requests then don't disturb the script.
 pub fn by_history(turns: impl IntoIterator<Item = Turn>) -> Script {
     let turns: Vec<Turn> = turns.into_iter().collect();
     Box::new(move |asked| {
         let turn = asked.offers_tools().then(|| turns.get(asked.turns()).cloned()).flatten();
-        turn.unwrap_or_else(|| Turn::says("done"))
+        turn.unwrap_or_else(|| aside(asked))
     })
 }
 
-/// A request, as a script sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// Which request for a message this is, counted from 0.
-    pub number: usize,
-    /// The body; null when it is not JSON.
-    pub body: &'a Value,
-}
-
-impl Asked<'_> {
-    /// How often the model has spoken in the history.
-    pub fn turns(&self) -> usize {
-        self.messages().iter().filter(|message| message["role"] == "assistant").count()
-    }
-
-    /// True when the request offers at least one tool.
-    pub fn offers_tools(&self) -> bool {
-        !self.tools().is_empty()
-    }
-
-    /// The names of the tools that the request offers.
-    pub fn tools(&self) -> Vec<&str> {
-        self.body["tools"]
-            .as_array()
-            .map(|tools| tools.iter().filter_map(|tool| tool["name"].as_str()).collect())
-            .unwrap_or_default()
-    }
-
-    /// The texts of every tool result in the history, oldest first, each with the id of its call.
-    pub fn results(&self) -> Vec<(String, String)> {
-        self.messages()
-            .iter()
-            .flat_map(|message| message["content"].as_array().map_or(&[][..], Vec::as_slice))
-            .filter(|block| block["type"] == "tool_result")
-            .map(|block| {
-                (block["tool_use_id"].as_str().unwrap_or_default().to_owned(), text_of(&block["content"]))
-            })
-            .collect()
-    }
-
-    /// The tool and the first argument of the call with this id.
-    pub fn call(&self, id: &str) -> Option<(&str, &str)> {
-        let blocks =
-            self.messages().iter().flat_map(|message| message["content"].as_array().into_iter().flatten());
-        let call = blocks.filter(|block| block["type"] == "tool_use").find(|block| block["id"] == id)?;
-        Some((call["name"].as_str()?, call["input"].as_object()?.values().next()?.as_str()?))
-    }
-
-    fn messages(&self) -> &[Value] {
-        self.body["messages"].as_array().map_or(&[], Vec::as_slice)
-    }
-}
-
-/// The text of a content that is one string or a list of blocks.
-pub fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(blocks) => blocks.iter().filter_map(|block| block["text"].as_str()).collect(),
-        _ => String::new(),
+/// The answer to a request that no script is about: `done`, or JSON when a schema for it is given.
+pub fn aside(asked: &Asked<'_>) -> Turn {
+    match asked.answer_schema() {
+        Some(schema) => Turn::says(&tools::sample(schema).to_string()),
+        None => Turn::says("done"),
     }
 }
 
@@ -116,7 +64,8 @@ pub enum Answer {
     Error {
         /// The HTTP status.
         status: u16,
-        /// The error's type: `overloaded_error`.
+        /// The error's type: `overloaded_error`, `rate_limit_exceeded`; where the provider has no such
+        /// field (Gemini), the status decides.
         kind: String,
         /// Its message.
         message: String,
@@ -136,9 +85,11 @@ pub enum Piece {
     Call {
         /// The tool's name.
         tool: String,
-        /// Its arguments.
+        /// Its arguments; a text for a tool that takes one.
         input: Value,
     },
+    /// A tool call that grants this wish, whichever tool of the agent's does; words when none can.
+    Wish(Wish),
 }
 
 /// How a stream is cut into writes.
@@ -165,6 +116,8 @@ pub enum Ending {
     CutAfter(usize),
     /// Nothing more comes after so many bytes of the body, until the client leaves.
     StallAfter(usize),
+    /// As it should; then the connection is closed, although the client wants to keep it.
+    Close,
     /// A stream's last event is an error of this type; no usage follows.
     ErrorEvent(String),
 }
@@ -191,6 +144,16 @@ impl Turn {
         Turn::of(Answer::Message(Vec::new())).and_calls(tool, input)
     }
 
+    /// Runs a command line with whichever shell the agent offers.
+    pub fn runs(command: &str) -> Turn {
+        Turn::wishes(Wish::Run(command.to_owned()))
+    }
+
+    /// Calls whichever tool of the agent's grants this.
+    pub fn wishes(wish: Wish) -> Turn {
+        Turn::of(Answer::Message(Vec::new())).and(Piece::Wish(wish))
+    }
+
     /// Fails with the provider's error shape.
     pub fn fails(status: u16, kind: &str, message: &str) -> Turn {
         Turn::of(Answer::Error { status, kind: kind.to_owned(), message: message.to_owned() })
@@ -212,6 +175,14 @@ impl Turn {
         }
     }
 
+    /// Says nothing: only what is added is part of the answer.
+    pub fn without_words(mut self) -> Turn {
+        if let Answer::Message(pieces) = &mut self.answer {
+            pieces.clear();
+        }
+        self
+    }
+
     /// One more block.
     pub fn and(mut self, piece: Piece) -> Turn {
         if let Answer::Message(pieces) = &mut self.answer {
@@ -223,6 +194,11 @@ impl Turn {
     /// One more tool call in the same turn.
     pub fn and_calls(self, tool: &str, input: Value) -> Turn {
         self.and(Piece::Call { tool: tool.to_owned(), input })
+    }
+
+    /// Runs one more command line in the same turn.
+    pub fn and_runs(self, command: &str) -> Turn {
+        self.and(Piece::Wish(Wish::Run(command.to_owned())))
     }
 
     /// Thinks first.

@@ -71,7 +71,7 @@ fn asks_back(asked: &Asked<'_>) -> Turn {
         .into_iter()
         .filter_map(|(id, text)| {
             let (_, argument) = asked.call(&id)?;
-            Some((argument.to_owned(), key_in(&text)?))
+            Some((argument, key_in(&text)?))
         })
         .collect();
     keyed.sort_by_key(|(argument, _)| argument != TESTS.line);

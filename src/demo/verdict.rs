@@ -4,10 +4,11 @@
 //! against what the provider received.
 
 use super::agent::{Diary, Output};
-use super::cache::{Cache, Counter, render};
+use super::cache::Breakpoints;
 use super::outputs::{COMMANDS, command};
-use super::provider::Provider;
-use super::script::Asked;
+use super::prompt::Counter;
+use super::provider::{Provider, anthropic};
+use super::script::{Asked, Wire};
 use crate::receipt::Usage;
 use crate::text::grouped;
 use crate::tokens;
@@ -62,7 +63,8 @@ impl Verdict {
 pub fn judge(diary: &Diary, provider: &Provider) -> Verdict {
     let seen = provider.messages();
     let last: Value = seen.last().map(|seen| seen.json()).unwrap_or_default();
-    let received: HashMap<String, String> = Asked { number: 0, body: &last }.results().into_iter().collect();
+    let received: HashMap<String, String> =
+        Asked { number: 0, wire: Wire::Anthropic, body: &last }.results().into_iter().collect();
     let rows: Vec<Row> = diary
         .outputs
         .iter()
@@ -167,15 +169,15 @@ fn share(usage: &Usage) -> String {
 ///
 /// Nobody would then have asked for an original: what comes of that is ours to bear.
 fn direct(diary: &Diary) -> Usage {
-    let (mut cache, mut counter, mut sum) = (Cache::default(), Counter::default(), Usage::default());
+    let (mut cache, mut counter, mut sum) = (Breakpoints::default(), Counter::default(), Usage::default());
     for body in &diary.requests {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let last = Asked { number: 0, body: &body }.results().pop().map(|(id, _)| id);
+        let last = Asked { number: 0, wire: Wire::Anthropic, body: &body }.results().pop().map(|(id, _)| id);
         let gives_back = |output: &&Output| is_retrieval(output) && Some(&output.id) == last.as_ref();
         if diary.outputs.iter().find(gives_back).is_some() {
             continue;
         }
-        let bill = cache.bill(&render(&body, &mut counter), "", Tokens(1024), Duration::ZERO);
+        let bill = cache.bill(&anthropic::render(&body, &mut counter), "", Tokens(1024), Duration::ZERO);
         cache.settle(&bill, Duration::ZERO);
         sum.uncached += bill.usage.uncached;
         sum.cache_read += bill.usage.cache_read;

@@ -153,7 +153,7 @@ fn what_the_real_one_refuses_is_refused() {
     let anonymous = world.direct().send("POST", "/v1/messages", &[], &Talk::new("Look.").body());
     assert_eq!(anonymous.status, 401);
     assert_eq!(world.direct().send("HEAD", "/", &[], b"").status, 200);
-    assert_eq!(world.direct().send("GET", "/v1/models", &[], b"").status, 404);
+    assert_eq!(world.direct().send("GET", "/v1/nothing", &[], b"").status, 404);
 }
 
 #[test]
