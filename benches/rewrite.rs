@@ -25,6 +25,7 @@ fn caller() -> Caller {
         now: Millis(1),
         writes: Writes::Keep,
         reach: Reach::Tail,
+        model: None,
     }
 }
 

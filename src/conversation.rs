@@ -15,6 +15,9 @@ pub struct Conversation {
     pub stream: bool,
     /// The client's own name for its session, where the body carries one.
     pub session: Option<String>,
+    /// What the provider itself remembers ahead of this request (an earlier answer, a stored
+    /// conversation), by its name there: the blocks are only what is added to it.
+    pub continues: Option<String>,
     /// Everything ahead of the messages that the provider's prompt cache covers
     /// (system, tools): spans of the raw bytes, in body order.
     pub preamble: Vec<Span>,
@@ -26,16 +29,20 @@ pub struct Conversation {
     pub blocks: Vec<Block>,
     /// The model's calls to tools, oldest first.
     pub calls: Vec<Call>,
-    /// The shortest time that the client's cache breakpoints ask the provider to keep the prefix.
+    /// What the client asks of the provider's prompt cache.
     pub cache: CacheAsk,
+    /// Which block carries the client's last cache breakpoint; `None` when none of them does.
+    pub breakpoint: Option<usize>,
 }
 
 /// What the client asks of the provider's prompt cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CacheAsk {
-    /// No breakpoint in the request.
+    /// Nothing: no breakpoint in the request.
     #[default]
     None,
+    /// Nothing, and the provider caches by itself what it likes to, for as long as it likes to.
+    Automatic,
     /// Breakpoints kept for five minutes.
     FiveMinutes,
     /// At least one breakpoint kept for an hour.
@@ -67,8 +74,20 @@ pub struct Block {
     /// Parts of `span` that clients move by themselves (`cache_control` with
     /// its comma), in order: left out of the chain digest, never changed.
     pub moving: Vec<Span>,
+    /// Whether later requests with the same history hold it.
+    pub stay: Stay,
     /// What it holds, as far as we may care.
     pub content: Content,
+}
+
+/// Whether a block is sent again in every later request of its history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// It is: the chain digest covers it.
+    Kept,
+    /// The client may leave it to the provider to remember (the model's own items, where requests
+    /// can build on an earlier answer), or drop it (a thought): the chain digest steps over it.
+    Loose,
 }
 
 /// What a block holds.
@@ -123,6 +142,8 @@ pub enum Arguments {
     Json(Span),
     /// As a JSON value printed into a JSON string (with quotes).
     Quoted(Span),
+    /// As a program in a JSON string (with quotes) that calls further tools.
+    Code(Span),
     /// There are none.
     Nothing,
 }
@@ -148,6 +169,12 @@ impl Conversation {
             self.our_tool.get_or_insert(definition);
         }
         self.tools.push(name);
+    }
+
+    /// Notes a cache breakpoint that asks for `ask`, on the block that is read next.
+    pub fn mark(&mut self, ask: CacheAsk) {
+        self.cache = self.cache.max(ask);
+        self.breakpoint = Some(self.blocks.len());
     }
 
     /// Index of the first block after the model's last word: only from here on

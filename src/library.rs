@@ -150,6 +150,7 @@ impl Headroom {
             now,
             writes: Writes::Keep,
             reach: Reach::Everything,
+            model: None,
         };
         let bench = TimedBench::default();
         let desk = Desk { store: Some(&self.store), bench: &bench, settings: &self.settings };

@@ -158,6 +158,7 @@ fn caller(house: &House, headers: &HeaderMap, wire: Wire, writes: Writes) -> Cal
         now: now(),
         writes,
         reach: Reach::Tail,
+        model: None,
     }
 }
 

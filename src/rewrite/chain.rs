@@ -6,16 +6,21 @@
 //! stands, and whether a plain text is written as a string or as the only
 //! text block of a list.
 
-use crate::conversation::{Block, Content, Conversation, Form, Role};
+use crate::conversation::{Block, Content, Conversation, Form, Role, Stay};
 use crate::units::{Chain, Span};
 use crate::wire::Wire;
 
-/// The chain digest of every block, oldest first. `realm` keeps histories apart that never meet.
-pub fn digests(body: &[u8], conversation: &Conversation, wire: Wire, realm: &str) -> Vec<Chain> {
-    let mut last = root(wire, realm);
+/// The chain digest of every block, oldest first; `root` is what they follow on. What the client
+/// may leave out has the digest of what stands before it.
+pub fn digests(body: &[u8], conversation: &Conversation, root: Chain) -> Vec<Chain> {
+    let mut last = root;
     let mut message = usize::MAX;
     let mut chains = Vec::with_capacity(conversation.blocks.len());
     for block in &conversation.blocks {
+        if block.stay == Stay::Loose {
+            chains.push(last);
+            continue;
+        }
         let opens = block.message != message;
         message = block.message;
         last = next(last, body, block, opens);
@@ -35,7 +40,8 @@ pub fn preamble(body: &[u8], conversation: &Conversation) -> Chain {
     cut(&hasher)
 }
 
-fn root(wire: Wire, realm: &str) -> Chain {
+/// What the history of a request begins with. `realm` keeps histories apart that never meet.
+pub fn root(wire: Wire, realm: &str) -> Chain {
     let name: &[u8] = match wire {
         Wire::Anthropic => b"headroom chain 1 anthropic",
         Wire::OpenAiChat => b"headroom chain 1 openai chat",
@@ -43,6 +49,11 @@ fn root(wire: Wire, realm: &str) -> Chain {
         Wire::Gemini => b"headroom chain 1 gemini",
     };
     cut(blake3::Hasher::new().update(name).update(realm.as_bytes()))
+}
+
+/// What a request begins with that builds on something of the provider's that we don't know.
+pub fn unknown(root: Chain, continues: &str) -> Chain {
+    cut(blake3::Hasher::new().update(&root.0).update(b"continues").update(continues.as_bytes()))
 }
 
 fn next(last: Chain, body: &[u8], block: &Block, opens: bool) -> Chain {
@@ -84,7 +95,7 @@ mod tests {
     fn chains(messages: &str) -> Vec<Chain> {
         let body = format!(r#"{{"messages":[{messages}]}}"#);
         let conversation = Wire::Anthropic.read(body.as_bytes()).expect("readable");
-        digests(body.as_bytes(), &conversation, Wire::Anthropic, "")
+        digests(body.as_bytes(), &conversation, root(Wire::Anthropic, ""))
     }
 
     #[test]

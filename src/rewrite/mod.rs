@@ -122,6 +122,8 @@ pub struct Caller {
     pub writes: Writes,
     /// What of the history may be new.
     pub reach: Reach,
+    /// The model that the request's path names; counts where the body names none.
+    pub model: Option<String>,
 }
 
 impl Caller {
@@ -193,10 +195,18 @@ pub struct Rewritten {
 
 /// Rewrites one request's body. Cannot fail: at worst, the same bytes.
 pub fn rewrite(body: Bytes, caller: &Caller, desk: &Desk<'_>) -> Rewritten {
-    let Some(conversation) = caller.wire.read(&body) else {
+    let Some(mut conversation) = caller.wire.read(&body) else {
         return unread(body, caller, Refusal::Unreadable);
     };
-    let chains = chain::digests(&body, &conversation, caller.wire, caller.realm());
+    if conversation.model.is_empty() {
+        conversation.model = caller.model.clone().unwrap_or_default();
+    }
+    let root = chain::root(caller.wire, caller.realm());
+    let root = match &conversation.continues {
+        Some(answer) => chain::unknown(root, answer),
+        None => root,
+    };
+    let chains = chain::digests(&body, &conversation, root);
     let mut receipt = begin(&body, caller, &conversation, &chains);
     let eligible = policy::eligible(&conversation);
     let first_new = policy::first_new(&conversation, caller.reach);
@@ -248,7 +258,7 @@ fn begin(body: &[u8], caller: &Caller, conversation: &Conversation, chains: &[Ch
     receipt.cache = conversation.cache;
     receipt.head = chains.last().copied();
     receipt.history = chains.to_vec();
-    receipt.breakpoint = conversation.blocks.iter().rposition(|block| !block.moving.is_empty());
+    receipt.breakpoint = conversation.breakpoint;
     receipt.preamble = Some(chain::preamble(body, conversation));
     if let Some(tool) = conversation.our_tool {
         receipt.overhead = tokens::count(&String::from_utf8_lossy(tool.of(body)));

@@ -91,11 +91,12 @@ pub fn gives_back(body: &[u8], call: Option<&Call>) -> bool {
         return true;
     }
     let arguments = match call.arguments {
-        Arguments::Json(span) | Arguments::Quoted(span) => span.of(body),
+        Arguments::Json(span) | Arguments::Quoted(span) | Arguments::Code(span) => span.of(body),
         Arguments::Nothing => return false,
     };
     let names = |what: &[u8]| memchr::memmem::find(arguments, what).is_some();
-    names(b"headroom") && (names(b"headroom retrieve") || names(b"/originals/"))
+    let calls_our_tool = || matches!(call.arguments, Arguments::Code(_)) && names(RETRIEVAL_TOOL.as_bytes());
+    names(b"headroom") && (names(b"headroom retrieve") || names(b"/originals/") || calls_our_tool())
 }
 
 /// True when this client, in this request, has a proven way to get back what is left out (law 10).

@@ -203,6 +203,7 @@ pub(super) fn write(db: &Connection, written: &Written) -> rusqlite::Result<()> 
             CacheAsk::None => 0,
             CacheAsk::FiveMinutes => 1,
             CacheAsk::OneHour => 2,
+            CacheAsk::Automatic => 3,
         },
         class(|usage| usage.uncached),
         class(|usage| usage.cache_read),
@@ -531,6 +532,7 @@ fn request(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
         cache: match row.get::<_, i64>(21)? {
             0 => CacheAsk::None,
             1 => CacheAsk::FiveMinutes,
+            3 => CacheAsk::Automatic,
             _ => CacheAsk::OneHour,
         },
         usage,

@@ -5,9 +5,10 @@
 //! tool answered is a `tool_result` block, its `content` a string or a list
 //! with `text` blocks. Every other type of block is sealed.
 
-use super::json::{Member, Node, Tree};
+use super::fields::Fields;
+use super::json::{Node, Tree};
 use crate::conversation::{
-    Arguments, Block, CacheAsk, Call, Content, Conversation, Form, Role, Said, ToolResult,
+    Arguments, Block, CacheAsk, Call, Content, Conversation, Form, Role, Said, Stay, ToolResult,
 };
 use crate::units::Span;
 
@@ -38,49 +39,6 @@ pub fn read(body: &[u8]) -> Option<Conversation> {
     Some(conversation)
 }
 
-/// The members of an object, looked up by name; a name that occurs twice is an oddity.
-struct Fields<'a> {
-    tree: &'a Tree<'a>,
-    members: Vec<Member>,
-}
-
-impl<'a> Fields<'a> {
-    fn of(tree: &'a Tree<'a>, node: Node) -> Option<Fields<'a>> {
-        Some(Fields { tree, members: tree.members(node)? })
-    }
-
-    /// `Some(None)`: not there. `None`: there twice.
-    fn one(&self, name: &[u8]) -> Option<Option<Node>> {
-        let mut found = self.members.iter().filter(|member| self.tree.name(member) == name);
-        let first = found.next().map(|member| member.value);
-        found.next().is_none().then_some(first)
-    }
-
-    /// As [`Fields::one`], for a string's text. Another type, or an odd text, is an oddity.
-    fn text(&self, name: &[u8]) -> Option<Option<String>> {
-        match self.one(name)? {
-            None => Some(None),
-            Some(node) => self.tree.text(node).map(Some),
-        }
-    }
-
-    fn is_true(&self, name: &[u8]) -> Option<bool> {
-        Some(self.one(name)?.is_some_and(|node| self.tree.raw(node) == b"true"))
-    }
-
-    /// The span of the member `name` with the comma that belongs to it.
-    fn with_comma(&self, name: &[u8]) -> Option<Span> {
-        let at = self.members.iter().position(|member| self.tree.name(member) == name)?;
-        let end_of = |at: usize| self.tree.span(self.members[at].value).end;
-        let own = Span { start: self.members[at].name.start, end: end_of(at) };
-        Some(match (at.checked_sub(1), self.members.get(at + 1)) {
-            (Some(before), _) => Span { start: end_of(before), end: own.end },
-            (None, Some(after)) => Span { start: own.start, end: after.name.start },
-            (None, None) => own,
-        })
-    }
-}
-
 /// The client's own session: Claude Code writes a JSON object with `session_id`
 /// into `metadata.user_id`, and earlier wrote `user_…_session_UUID`.
 fn session_of(tree: &Tree<'_>, metadata: Node) -> Option<String> {
@@ -106,13 +64,14 @@ fn read_tools(tree: &Tree<'_>, tools: Node, conversation: &mut Conversation) -> 
 /// Sees breakpoints in a part that is not taken apart.
 fn note_breakpoints(part: &[u8], conversation: &mut Conversation) {
     if memchr::memmem::find(part, b"\"cache_control\"").is_some() {
-        note_breakpoint(part, conversation);
+        conversation.cache = conversation.cache.max(asked(part));
     }
 }
 
-fn note_breakpoint(asked: &[u8], conversation: &mut Conversation) {
-    let hour = memchr::memmem::find(asked, b"\"1h\"").is_some();
-    conversation.cache = conversation.cache.max(if hour { CacheAsk::OneHour } else { CacheAsk::FiveMinutes });
+/// For how long `cache_control` (or what has some inside) asks.
+pub(super) fn asked(cache_control: &[u8]) -> CacheAsk {
+    let hour = memchr::memmem::find(cache_control, b"\"1h\"").is_some();
+    if hour { CacheAsk::OneHour } else { CacheAsk::FiveMinutes }
 }
 
 fn read_message(
@@ -138,6 +97,7 @@ fn read_message(
             role,
             span,
             moving: Vec::new(),
+            stay: Stay::Kept,
             content: Content::Said(said),
         });
         return Some(());
@@ -157,16 +117,16 @@ struct Place {
 
 fn read_block(tree: &Tree<'_>, block: Node, place: Place, conversation: &mut Conversation) -> Option<()> {
     let fields = Fields::of(tree, block)?;
-    let mut moving: Vec<Span> = fields.with_comma(b"cache_control").into_iter().collect();
-    if let Some(asked) = fields.one(b"cache_control")? {
-        note_breakpoint(tree.raw(asked), conversation);
+    let mut moving = fields.spans_of(&[b"cache_control"]);
+    if let Some(control) = fields.one(b"cache_control")? {
+        conversation.mark(asked(tree.raw(control)));
     }
     let kind = fields.text(b"type")?.unwrap_or_default();
     let content = match (kind.as_str(), place.role) {
         ("text", _) => match fields.one(b"text")? {
             Some(text) if tree.is_string(text) => {
                 let text = tree.span(text);
-                let plain = fields.members.len() == 2 + moving.len();
+                let plain = fields.count() == 2 + moving.len();
                 Content::Said(Said { text, form: if plain { Form::Plain } else { Form::Rich } })
             }
             _ => Content::Sealed,
@@ -184,7 +144,7 @@ fn read_block(tree: &Tree<'_>, block: Node, place: Place, conversation: &mut Con
         }
         ("tool_result", Role::User) => {
             let texts = match fields.one(b"content")? {
-                Some(content) => read_result(tree, content, &mut moving)?,
+                Some(content) => read_result(tree, content, &mut moving, conversation)?,
                 None => Vec::new(),
             };
             Content::Result(ToolResult {
@@ -197,12 +157,18 @@ fn read_block(tree: &Tree<'_>, block: Node, place: Place, conversation: &mut Con
     };
     moving.sort_by_key(|span| span.start);
     let Place { message, index, role } = place;
-    conversation.blocks.push(Block { message, index, role, span: tree.span(block), moving, content });
+    let span = tree.span(block);
+    conversation.blocks.push(Block { message, index, role, span, moving, stay: Stay::Kept, content });
     Some(())
 }
 
 /// The strings of a tool result's `content`.
-fn read_result(tree: &Tree<'_>, content: Node, moving: &mut Vec<Span>) -> Option<Vec<Span>> {
+fn read_result(
+    tree: &Tree<'_>,
+    content: Node,
+    moving: &mut Vec<Span>,
+    conversation: &mut Conversation,
+) -> Option<Vec<Span>> {
     if tree.is_string(content) {
         return Some(vec![tree.span(content)]);
     }
@@ -212,7 +178,10 @@ fn read_result(tree: &Tree<'_>, content: Node, moving: &mut Vec<Span>) -> Option
     let mut texts = Vec::new();
     for part in tree.elements(content)? {
         let fields = Fields::of(tree, part)?;
-        moving.extend(fields.with_comma(b"cache_control"));
+        moving.extend(fields.spans_of(&[b"cache_control"]));
+        if let Some(control) = fields.one(b"cache_control")? {
+            conversation.mark(asked(tree.raw(control)));
+        }
         if fields.text(b"type")?.as_deref() == Some("text") {
             texts.extend(
                 fields.one(b"text")?.filter(|&text| tree.is_string(text)).map(|text| tree.span(text)),

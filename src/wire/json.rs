@@ -45,10 +45,26 @@ struct Note {
 impl<'a> Tree<'a> {
     /// Reads the one value that `bytes` hold, white space around it allowed; `None` when it is not well-formed.
     pub fn read(bytes: &'a [u8]) -> Option<Tree<'a>> {
-        let mut walker = Walker { bytes, at: 0, notes: Vec::new() };
+        Tree::read_within(bytes, Span { start: 0, end: bytes.len() })
+    }
+
+    /// As [`Tree::read`], for a value inside `bytes`: a look deeper than the tree around it has.
+    pub fn read_within(bytes: &'a [u8], span: Span) -> Option<Tree<'a>> {
+        let mut walker = Walker { bytes: bytes.get(..span.end)?, at: span.start, notes: Vec::new() };
         walker.value()?;
         walker.skip_space();
-        (walker.at == bytes.len()).then_some(Tree { bytes, notes: walker.notes })
+        (walker.at == span.end).then_some(Tree { bytes, notes: walker.notes })
+    }
+
+    /// What it was read from.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Every string that is a value (no name of a member), as deep as values are noted, in order.
+    pub fn strings(&self) -> impl Iterator<Item = Span> + '_ {
+        let strings = self.notes.iter().map(|note| note.span);
+        strings.filter(|span| self.bytes[span.start] == b'"')
     }
 
     /// The outermost value.

@@ -4,6 +4,7 @@
 //! of compression.
 
 pub mod anthropic;
+pub mod fields;
 pub mod gemini;
 pub mod json;
 pub mod openai_chat;

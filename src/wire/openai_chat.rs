@@ -79,6 +79,7 @@ fn read_message(tree: &Tree<'_>, node: Node, number: usize, conversation: &mut C
         role,
         span: tree.span(node),
         moving: Vec::new(),
+        stay: crate::conversation::Stay::Kept,
         content,
     });
     Some(())

@@ -34,6 +34,7 @@ fn caller() -> Caller {
         now: Millis(1_790_000_000_000),
         writes: Writes::Keep,
         reach: Reach::Tail,
+        model: None,
     }
 }
 
