@@ -46,11 +46,14 @@ pub enum Refusal {
     Unreadable,
     /// The request is longer than the limit.
     TooLarge,
+    /// A WebSocket's frames were not what both ends had agreed on, or an extension was agreed on
+    /// that is not understood: the connection went on unread.
+    OddFrames,
 }
 
 impl Refusal {
     /// Every refusal, in the order of this file.
-    pub const ALL: [Refusal; 19] = [
+    pub const ALL: [Refusal; 20] = [
         Refusal::AlreadySent,
         Refusal::BelowFloor,
         Refusal::NoGain,
@@ -70,6 +73,7 @@ impl Refusal {
         Refusal::Off,
         Refusal::Unreadable,
         Refusal::TooLarge,
+        Refusal::OddFrames,
     ];
 
     /// The name in `stats`, in JSON and in the store.
@@ -94,6 +98,7 @@ impl Refusal {
             Refusal::Off => "off",
             Refusal::Unreadable => "unreadable",
             Refusal::TooLarge => "too_large",
+            Refusal::OddFrames => "odd_frames",
         }
     }
 
@@ -119,6 +124,7 @@ impl Refusal {
             Refusal::Off => "switched off",
             Refusal::Unreadable => "the request was not understood",
             Refusal::TooLarge => "the request was too large",
+            Refusal::OddFrames => "a WebSocket was not understood and went on unread",
         }
     }
 

@@ -34,6 +34,23 @@ pub(super) fn outward(headers: HeaderMap, host: Option<&HeaderValue>) -> HeaderM
     headers
 }
 
+/// The headers without one of them, the others in their order.
+pub(super) fn without(headers: HeaderMap, absent: &HeaderName) -> HeaderMap {
+    if !headers.contains_key(absent) {
+        return headers;
+    }
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    let mut last = None;
+    for (name, value) in headers {
+        // A name comes once, with the first of its values.
+        last = name.or(last);
+        if let Some(name) = last.as_ref().filter(|name| *name != absent) {
+            kept.append(name.clone(), value);
+        }
+    }
+    kept
+}
+
 /// The headers of an answer that go to the client.
 ///
 /// What would let a web page read the answer is no agent's business (law 19).

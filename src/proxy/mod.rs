@@ -20,6 +20,7 @@ mod settle;
 mod tunnel;
 mod upstream;
 mod upstreams;
+mod websocket;
 
 pub use connect::Outbound;
 pub use counts::Counts;

@@ -14,15 +14,19 @@ const CONVERSATIONS: &[(&str, Route)] = &[
     ("/v1/chat/completions", Route::Rewrite(Wire::OpenAiChat)),
 ];
 
+/// Paths, by their end, where a conversation is held over a WebSocket.
+const SOCKETS: &[(&str, Wire)] = &[("/responses", Wire::OpenAiResponses)];
+
 /// The way of a request with this method, path (and query) and these headers.
 pub(super) fn of(method: &Method, target: &str, headers: &HeaderMap) -> Route {
+    let path = target.split('?').next().unwrap_or(target);
     if method == Method::GET && asks_for_another_protocol(headers) {
-        return Route::Tunnel;
+        let socket = SOCKETS.iter().find(|(end, _)| path.ends_with(end) && is_web_socket(headers));
+        return socket.map_or(Route::Tunnel, |(_, wire)| Route::Socket(*wire));
     }
     if method != Method::POST {
         return Route::Relay;
     }
-    let path = target.split('?').next().unwrap_or(target);
     CONVERSATIONS.iter().find(|(end, _)| path.ends_with(end)).map_or(Route::Relay, |(_, route)| *route)
 }
 
@@ -35,6 +39,8 @@ pub(super) enum Route {
     Count(Wire),
     /// It is relayed byte for byte, streaming both ways.
     Relay,
+    /// It becomes a WebSocket, if the upstream agrees; what the client asks for on it is rewritten.
+    Socket(Wire),
     /// It becomes a tunnel, if the upstream agrees (WebSocket).
     Tunnel,
 }
@@ -48,6 +54,10 @@ fn asks_for_another_protocol(headers: &HeaderMap) -> bool {
     });
     // HTTP/2 in the clear would be another client to the upstream than the one that we guard.
     upgrades && headers.get(UPGRADE).is_some_and(|to| !to.as_bytes().to_ascii_lowercase().starts_with(b"h2c"))
+}
+
+fn is_web_socket(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|to| to.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
 
 #[cfg(test)]
@@ -81,17 +91,21 @@ mod tests {
 
     #[test]
     fn only_an_upgrade_away_from_http_is_tunnelled() {
+        let socket = Route::Socket(Wire::OpenAiResponses);
         let cases = [
-            ("Upgrade", "websocket", Route::Tunnel),
-            ("keep-alive, upgrade", "WebSocket", Route::Tunnel),
-            ("Upgrade, HTTP2-Settings", "h2c", Route::Relay),
-            ("keep-alive", "websocket", Route::Relay),
+            ("Upgrade", "websocket", "/v1/responses", socket),
+            ("keep-alive, upgrade", "WebSocket", "/backend/codex/responses?x=/y", socket),
+            ("Upgrade", "websocket", "/v1/realtime", Route::Tunnel),
+            ("Upgrade", "websocket", "/v1/x?y=/responses", Route::Tunnel),
+            ("Upgrade", "another", "/v1/responses", Route::Tunnel),
+            ("Upgrade, HTTP2-Settings", "h2c", "/v1/responses", Route::Relay),
+            ("keep-alive", "websocket", "/v1/responses", Route::Relay),
         ];
-        for (connection, upgrade, want) in cases {
+        for (connection, upgrade, path, want) in cases {
             let mut headers = HeaderMap::new();
             headers.insert(CONNECTION, connection.parse().unwrap());
             headers.insert(UPGRADE, upgrade.parse().unwrap());
-            assert_eq!(of(&Method::GET, "/v1/responses", &headers), want, "{connection} {upgrade}");
+            assert_eq!(of(&Method::GET, path, &headers), want, "{connection} {upgrade} {path}");
             assert_eq!(of(&Method::POST, "/x", &headers), Route::Relay);
         }
     }

@@ -11,6 +11,7 @@ use super::route::{self, Route};
 use super::settle::Bill;
 use super::tunnel;
 use super::upstream::{Unreachable, Upstream};
+use super::websocket;
 use crate::receipt::{Billing, Receipt};
 use crate::refusal::Refusal;
 use crate::rewrite::{Caller, Desk, Reach, Rewritten, Writes, rewrite};
@@ -25,7 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Guard, route, and then one of four ways.
+/// Guard, route, and then one of five ways.
 pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<Incoming>) -> Response<Answer> {
     let target = match guard::admit(&request, house.secret.as_deref()) {
         Ok(target) => target.to_owned(),
@@ -46,6 +47,7 @@ pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<In
         Route::Rewrite(wire) => trip.converse(request, wire, Writes::Keep).await,
         Route::Count(wire) => trip.converse(request, wire, Writes::Nothing).await,
         Route::Relay => trip.pass(request).await,
+        Route::Socket(wire) => websocket::open(&trip, request, wire).await,
         Route::Tunnel => tunnel::open(&trip, request).await,
     }
 }
@@ -75,7 +77,7 @@ impl Trip<'_> {
             Read::Longer(first, rest) => {
                 Counters::one_more(&house.counters.too_large);
                 let (outgoing, broken) = Outgoing::passing(first, rest);
-                (outgoing, Some(broken), untouched(house, &head.headers, 0, Refusal::TooLarge))
+                (outgoing, Some(broken), untouched(house, billing(&head.headers), 0, Refusal::TooLarge))
             }
         };
         let bill = (writes == Writes::Keep).then(|| Bill::new(receipt, wire, house.settler.clone()));
@@ -121,7 +123,7 @@ async fn rewritten(
     writes: Writes,
 ) -> Rewritten {
     if head.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-        let receipt = untouched(house, &head.headers, body.len(), Refusal::Unreadable);
+        let receipt = untouched(house, billing(&head.headers), body.len(), Refusal::Unreadable);
         return Rewritten { body, receipt };
     }
     let caller = caller(house, &head.headers, wire, writes);
@@ -133,7 +135,7 @@ async fn rewritten(
     };
     let Ok(Some(mut sent)) = tokio::task::spawn_blocking(work).await else {
         house.faults.count_here();
-        let receipt = untouched(house, &head.headers, body.len(), Refusal::Panicked);
+        let receipt = untouched(house, billing, body.len(), Refusal::Panicked);
         return Rewritten { body, receipt };
     };
     sent.receipt.billing = billing;
@@ -147,7 +149,8 @@ async fn rewritten(
     sent
 }
 
-fn caller(house: &House, headers: &HeaderMap, wire: Wire, writes: Writes) -> Caller {
+/// Whose request it is, as far as its head tells.
+pub(super) fn caller(house: &House, headers: &HeaderMap, wire: Wire, writes: Writes) -> Caller {
     let session = headers.get("x-claude-code-session-id").and_then(|id| id.to_str().ok());
     Caller {
         wire,
@@ -163,12 +166,12 @@ fn caller(house: &House, headers: &HeaderMap, wire: Wire, writes: Writes) -> Cal
 }
 
 /// The receipt of a request that was not looked into.
-fn untouched(house: &House, headers: &HeaderMap, length: usize, because: Refusal) -> Receipt {
+pub(super) fn untouched(house: &House, billing: Billing, length: usize, because: Refusal) -> Receipt {
     let mut receipt = Receipt::new(SessionId(house.run.clone()), now());
     receipt.run.clone_from(&house.run);
     receipt.agent.clone_from(&house.agent);
     receipt.project.clone_from(&house.scope.project);
-    receipt.billing = billing(headers);
+    receipt.billing = billing;
     receipt.bytes_before = length as u64;
     receipt.bytes_after = length as u64;
     receipt.refuse(because);
@@ -177,7 +180,7 @@ fn untouched(house: &House, headers: &HeaderMap, length: usize, because: Refusal
 
 /// Who pays, told by the kind of credential: a login of a subscription is sent as a bearer
 /// token with Anthropic's `oauth` beta; its tokens begin with `sk-ant-oat`.
-fn billing(headers: &HeaderMap) -> Billing {
+pub(super) fn billing(headers: &HeaderMap) -> Billing {
     if headers.contains_key("x-api-key") {
         return Billing::ApiKey;
     }

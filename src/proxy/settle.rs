@@ -54,6 +54,13 @@ pub(super) fn begin(store: Option<Arc<Store>>, faults: Faults) -> (Settler, Sett
     (Settler { to, faults }, Settling { ended })
 }
 
+impl Settler {
+    /// Counts something of ours that failed.
+    pub(super) fn count(&self, what: Refusal) {
+        self.faults.count(what);
+    }
+}
+
 impl Settling {
     /// Waits until all is written, at most `patience`.
     pub(super) fn finish(self, patience: Duration) {

@@ -9,6 +9,7 @@ pub mod gemini;
 pub mod json;
 pub mod openai_chat;
 pub mod openai_responses;
+pub mod responses_events;
 pub mod sse;
 pub mod usage;
 

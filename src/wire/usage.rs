@@ -50,6 +50,13 @@ impl Listener {
         self.decoder.hear(bytes);
     }
 
+    /// Hears one event of a stream that came without the stream's framing: a message of a WebSocket.
+    pub fn hear_event(&mut self, json: &[u8]) {
+        if let Decoder::Identity(heard) = &mut self.decoder {
+            heard.tally.add(heard.wire, json);
+        }
+    }
+
     /// The usage heard so far; `None` when there was none.
     pub fn usage(&self) -> Option<Usage> {
         let heard = self.decoder.heard()?;

@@ -23,4 +23,5 @@ mod rewrite;
 mod shims;
 mod store;
 mod terminal;
+mod websocket;
 mod wrap;
