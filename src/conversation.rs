@@ -49,6 +49,20 @@ pub enum CacheAsk {
     OneHour,
 }
 
+/// How a client that has no tools frames the output of a command in what it says as the user: a text that begins with
+/// `command`, and in which `output` follows, holds an output from there to its end.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frame {
+    /// What stands before the command: the beginning of the text.
+    pub command: String,
+    /// What stands between the command and its output.
+    pub output: String,
+    /// What stands behind the output, at the end of the text; empty when nothing does.
+    #[serde(default)]
+    pub end: String,
+}
+
 /// Who speaks in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {

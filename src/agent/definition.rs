@@ -1,16 +1,39 @@
 //! An agent as data: what it is called, how it is pointed at the proxy, how it gets things back.
 //!
-//! The format is that of the files in `agents/`, embedded here; `agents/claude.toml`
-//! explains each key. A user's file is read the same way. *Invariant:* a file can
-//! only set variables and arguments of the agent that it defines.
+//! The format is that of the files in `agents/`, embedded here; `new.toml` beside
+//! this file explains each key. A user's file is read the same way. *Invariant:* a
+//! file can only set variables, arguments and short-lived files of the agent that
+//! it defines; what it patches is undone.
 
+use super::filling::{Filling, place_of, places_in};
+use crate::conversation::Frame;
 use crate::text;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The agents that headroom comes with, as they stand in `agents/`.
-const BUILT_IN: &[(&str, &str)] = &[("agents/claude.toml", include_str!("../../agents/claude.toml"))];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("agents/aider.toml", include_str!("../../agents/aider.toml")),
+    ("agents/amp.toml", include_str!("../../agents/amp.toml")),
+    ("agents/claude.toml", include_str!("../../agents/claude.toml")),
+    ("agents/cline.toml", include_str!("../../agents/cline.toml")),
+    ("agents/cn.toml", include_str!("../../agents/cn.toml")),
+    ("agents/codex.toml", include_str!("../../agents/codex.toml")),
+    ("agents/copilot.toml", include_str!("../../agents/copilot.toml")),
+    ("agents/crush.toml", include_str!("../../agents/crush.toml")),
+    ("agents/droid.toml", include_str!("../../agents/droid.toml")),
+    ("agents/gemini.toml", include_str!("../../agents/gemini.toml")),
+    ("agents/goose.toml", include_str!("../../agents/goose.toml")),
+    ("agents/openclaw.toml", include_str!("../../agents/openclaw.toml")),
+    ("agents/opencode.toml", include_str!("../../agents/opencode.toml")),
+    ("agents/openhands.toml", include_str!("../../agents/openhands.toml")),
+    ("agents/qwen.toml", include_str!("../../agents/qwen.toml")),
+    ("agents/vibe.toml", include_str!("../../agents/vibe.toml")),
+];
+
+/// The file that `headroom agents new` writes: every key with its meaning.
+pub const NEW: &str = include_str!("new.toml");
 
 /// Reads the built-in agents and those in the user's `folder`; one of the user's takes the place of a built-in
 /// one of the same name. Sorted by name.
@@ -56,7 +79,20 @@ pub struct Agent {
     /// What can't be kept, as one clause; empty when nothing is lost.
     #[serde(default)]
     pub lost: String,
+    /// Why nobody has seen it work, as one clause; empty when somebody has.
+    #[serde(default)]
+    pub untested: String,
+    /// Why it can't be wrapped at all; empty when it can.
+    #[serde(default)]
+    pub refused: String,
+    /// The arguments that make it tell its version.
+    #[serde(default = "asks_for_version")]
+    pub version: Vec<String>,
+    /// How to see which login it has; the first that is there counts.
+    #[serde(default)]
+    pub logins: Vec<Login>,
     /// Where its requests go without us.
+    #[serde(default)]
     pub upstream: Upstream,
     /// Where its requests to further providers go, by name; each is reached at `{url_NAME}`.
     #[serde(default)]
@@ -67,7 +103,7 @@ pub struct Agent {
     /// Variables of its environment that the user's own win over.
     #[serde(default)]
     pub environment_unless_set: BTreeMap<String, String>,
-    /// Variables that hold JSON; merged into the user's own.
+    /// Variables that hold a JSON object or list; merged into the user's own.
     #[serde(default)]
     pub environment_json: BTreeMap<String, String>,
     /// Variables that it must not see.
@@ -76,9 +112,27 @@ pub struct Agent {
     /// Arguments that are put before the user's.
     #[serde(default)]
     pub arguments: Vec<String>,
+    /// Arguments that are put behind the user's first, which is its command.
+    #[serde(default)]
+    pub after_command: Vec<String>,
     /// Flags that take JSON or a file of it; merged with the user's own.
     #[serde(default)]
     pub arguments_json: BTreeMap<String, String>,
+    /// Which of those flags are given a file, so that nobody else on this machine can read what it says.
+    #[serde(default)]
+    pub arguments_in_files: Vec<String>,
+    /// Files that live as long as the run, by the name of their place: `{file_NAME}`.
+    #[serde(default)]
+    pub files_for_run: BTreeMap<String, FileForRun>,
+    /// Values of the user's files that have to be changed for the time of the run.
+    #[serde(default)]
+    pub patches: Vec<Patch>,
+    /// What holds only sometimes.
+    #[serde(default)]
+    pub when: Vec<When>,
+    /// How it frames a command's output in what it says as the user.
+    #[serde(default)]
+    pub frames: Vec<Frame>,
     /// How it gets back what was left out; `None` when it can't.
     #[serde(default)]
     pub retrieval: Option<Retrieval>,
@@ -115,15 +169,43 @@ pub enum Rules {
     Claude,
 }
 
-/// Where an agent's requests go without us.
+fn asks_for_version() -> Vec<String> {
+    vec!["--version".to_owned()]
+}
+
+/// A login that an agent may have: all of what is named here has to hold. What stands in a file is looked at, not kept.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Login {
+    /// What people call it: `API key`, `Claude subscription`.
+    pub kind: String,
+    /// One of these variables is set.
+    #[serde(default)]
+    pub variables: Vec<String>,
+    /// This file is there; `~` is the user's home.
+    #[serde(default)]
+    pub file: String,
+    /// And holds something under this key.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// And that is this word.
+    #[serde(default)]
+    pub is: String,
+}
+
+/// Where an agent's requests go without us.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Upstream {
-    /// The provider's own URL.
+    /// The provider's own URL; empty when only the user's own is one.
+    #[serde(default)]
     pub default: String,
     /// Variables that hold the user's own; the first that is set counts.
     #[serde(default)]
     pub variables: Vec<String>,
+    /// Places in the agent's own files that hold it, where no variable does.
+    #[serde(default)]
+    pub files: Vec<InFile>,
     /// What the user's URLs end in and ours must not.
     #[serde(default)]
     pub suffix: String,
@@ -132,18 +214,122 @@ pub struct Upstream {
     pub certificates: Vec<String>,
 }
 
-/// How an agent gets back what was left out.
+/// A value in a file of the user's.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct InFile {
+    /// The file; `~` is the user's home. TOML, JSON with or without comments, or lines of `name: value`.
+    pub file: String,
+    /// The keys that lead to it.
+    pub key: Vec<String>,
+}
+
+/// A file that is made for one run, in a folder only the user can enter, and is gone with it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileForRun {
+    /// Its name in that folder; may have folders before it.
+    pub name: String,
+    /// What it holds; JSON is merged into what `from` holds.
+    #[serde(default)]
+    pub content: String,
+    /// A file of the user's that it starts as a copy of: JSON with or without comments. `~` is the user's home.
+    #[serde(default)]
+    pub from: String,
+    /// Keys in that copy that hold URLs of providers: each becomes an upstream of its own, reached through us. `*` is
+    /// any key or place in a list.
+    #[serde(default)]
+    pub urls: Vec<Vec<String>>,
+}
+
+/// A value in a file of the user's that is ours for the time of the run. Journalled before, undone after.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patch {
+    /// The file; `~` is the user's home.
+    pub file: String,
+    /// How it is written.
+    pub format: Format,
+    /// The keys that lead to the value.
+    pub key: Vec<String>,
+    /// What stands there for the time of the run: a string.
+    pub value: String,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// TOML.
+    Toml,
+    /// JSON, with comments and trailing commas where they are.
+    Json,
+}
+
+/// What holds only sometimes: when everything in the first part does, everything in the second is done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// These variables are set to these words; `*` is any.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// None of these variables is set.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// The login is one of these kinds; `none` is no login.
+    #[serde(default)]
+    pub login: Vec<String>,
+    /// One of these flags is given.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// The first argument is one of these words.
+    #[serde(default)]
+    pub commands: Vec<String>,
+    /// Then it goes past us, for this reason; an empty one is not said.
+    #[serde(default)]
+    pub past: Option<String>,
+    /// Then this is said before the launch.
+    #[serde(default)]
+    pub said: String,
+    /// Then this further upstream is the one that requests go to which name none.
+    #[serde(default)]
+    pub upstream: Option<String>,
+    /// Then these variables are set too.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Then these are not.
+    #[serde(default)]
+    pub unset: Vec<String>,
+    /// Then these arguments are put before the user's too.
+    #[serde(default)]
+    pub arguments: Vec<String>,
+    /// Then these are put behind the user's first.
+    #[serde(default)]
+    pub after_command: Vec<String>,
+}
+
+/// How an agent gets back what was left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Retrieval {
-    /// A request that offers one of these tools can get it back.
+    /// The names under which a request offers our tool once it is handed over.
+    #[serde(default)]
     pub tools: Vec<String>,
+    /// Tools of the agent's own that run commands, and so `headroom retrieve`, without anybody being asked.
+    #[serde(default)]
+    pub shell: Vec<String>,
     /// What the agent is given, as people say it; empty when nothing is added.
     #[serde(default)]
     pub said: String,
     /// Arguments that hand the tool over.
     #[serde(default)]
     pub arguments: Vec<String>,
+    /// Arguments that hand the tool over, put behind the user's first, which is its command.
+    #[serde(default)]
+    pub after_command: Vec<String>,
+    /// Variables that hand the tool over.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
     /// Variables that hand the tool over, merged as JSON.
     #[serde(default)]
     pub environment_json: BTreeMap<String, String>,
@@ -218,18 +404,25 @@ pub enum AgentError {
         /// The known one that is most like it.
         nearest: String,
     },
+    /// Two things that can't both be, or one that needs another.
+    #[error("{path}: {message}")]
+    Odd {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
     /// JSON that is none.
-    #[error("{path}: the value of `{key}` is not a JSON object")]
+    #[error("{path}: the value of `{key}` is not {wanted}")]
     NoJson {
         /// Which file.
         path: PathBuf,
         /// Which key.
         key: String,
+        /// What it should be.
+        wanted: &'static str,
     },
 }
-
-/// The words that may stand in braces, beside `url_NAME` for each of an agent's further upstreams.
-pub const PLACES: [&str; 6] = ["base_url", "url", "headroom", "headroom_quoted", "project", "project_quoted"];
 
 impl Agent {
     /// Reads an agent's file.
@@ -246,30 +439,42 @@ impl Agent {
         Ok(agent)
     }
 
-    /// Every template of the file: the key it stands under, and the text.
-    fn templates(&self) -> Vec<(&str, &str)> {
-        let mut all: Vec<(&str, &str)> = Vec::new();
-        let mut tables = vec![
+    /// Every template of the file.
+    fn templates(&self) -> impl Iterator<Item = &str> {
+        let none = Retrieval::none();
+        let retrieval = self.retrieval.as_ref().unwrap_or(none);
+        let tables = [
             &self.environment,
             &self.environment_unless_set,
             &self.environment_json,
             &self.arguments_json,
+            &retrieval.environment,
+            &retrieval.environment_json,
+            &retrieval.arguments_json,
         ];
-        all.extend(self.arguments.iter().map(|argument| ("arguments", argument.as_str())));
-        if let Some(retrieval) = &self.retrieval {
-            tables.extend([&retrieval.environment_json, &retrieval.arguments_json]);
-            all.extend(retrieval.arguments.iter().map(|argument| ("retrieval.arguments", argument.as_str())));
-        }
-        all.extend(tables.into_iter().flatten().map(|(key, text)| (key.as_str(), text.as_str())));
-        all
+        let lists = [&self.arguments, &self.after_command, &retrieval.arguments, &retrieval.after_command];
+        let sometimes = self.when.iter().flat_map(|when| {
+            when.arguments.iter().chain(&when.after_command).chain(when.environment.values())
+        });
+        let texts = self.files_for_run.values().map(|file| &file.content);
+        let patched = self.patches.iter().map(|patch| &patch.value);
+        let all = tables.into_iter().flat_map(BTreeMap::values).chain(lists.into_iter().flatten());
+        all.chain(sometimes).chain(texts).chain(patched).map(String::as_str)
+    }
+
+    /// The words that may stand in braces in this agent's templates.
+    fn places(&self) -> Filling {
+        let mut filling = Filling::new("http://127.0.0.1:1/x", "", Path::new("headroom"), Path::new("/"));
+        self.upstreams.keys().for_each(|name| filling.set(place_of("url", name), "http://127.0.0.1:1/x"));
+        self.files_for_run.keys().for_each(|name| filling.set(place_of("file", name), "/x"));
+        filling
     }
 
     fn check(&self, path: &Path) -> Result<(), AgentError> {
-        let further: Vec<String> = self.upstreams.keys().map(|name| place_of(name)).collect();
-        let places: Vec<&str> = PLACES.into_iter().chain(further.iter().map(String::as_str)).collect();
-        for (_, template) in self.templates() {
-            if let Some(found) = places_in(template).into_iter().find(|place| !places.contains(place)) {
-                let nearest = text::nearest(found, places.iter().copied()).unwrap_or_default();
+        let filling = self.places();
+        for template in self.templates() {
+            if let Some(found) = places_in(template).into_iter().find(|place| !filling.has(place)) {
+                let nearest = text::nearest(found, filling.places()).unwrap_or_default();
                 return Err(AgentError::Unknown {
                     path: path.to_owned(),
                     line: 1,
@@ -278,90 +483,67 @@ impl Agent {
                 });
             }
         }
-        let none = BTreeMap::new();
-        let retrieval = self.retrieval.as_ref();
-        let json = [
-            &self.environment_json,
-            &self.arguments_json,
-            retrieval.map_or(&none, |retrieval| &retrieval.environment_json),
-            retrieval.map_or(&none, |retrieval| &retrieval.arguments_json),
-        ];
-        for (key, template) in json.into_iter().flatten() {
-            let mut filling = Filling::new("http://127.0.0.1:1/x", "", Path::new("headroom"), Path::new("/"));
-            self.upstreams
-                .keys()
-                .for_each(|name| filling.and_upstream(name, "http://127.0.0.1:1/x".to_owned()));
-            if !serde_json::from_str::<serde_json::Value>(&filling.fill(template))
-                .is_ok_and(|value| value.is_object())
-            {
-                return Err(AgentError::NoJson { path: path.to_owned(), key: key.clone() });
+        let read = |template: &str| serde_json::from_str::<serde_json::Value>(&filling.fill(template));
+        let retrieval = self.retrieval.as_ref().unwrap_or(Retrieval::none());
+        let no_json = |key: &str, wanted| {
+            Err(AgentError::NoJson { path: path.to_owned(), key: key.to_owned(), wanted })
+        };
+        for (key, template) in self.environment_json.iter().chain(&retrieval.environment_json) {
+            if !read(template).is_ok_and(|value| value.is_object() || value.is_array()) {
+                return no_json(key, "a JSON object or list");
             }
+        }
+        for (key, template) in self.arguments_json.iter().chain(&retrieval.arguments_json) {
+            if !read(template).is_ok_and(|value| value.is_object()) {
+                return no_json(key, "a JSON object");
+            }
+        }
+        let odd = |message: String| Err(AgentError::Odd { path: path.to_owned(), message });
+        for (name, file) in &self.files_for_run {
+            if !file.from.is_empty()
+                && !file.content.is_empty()
+                && !read(&file.content).is_ok_and(|value| value.is_object())
+            {
+                return no_json(&format!("files_for_run.{name}.content"), "a JSON object");
+            }
+            if !file.urls.is_empty() && file.from.is_empty() {
+                return odd(format!("`files_for_run.{name}.urls` needs a `from`"));
+            }
+            let inside = Path::new(&file.name)
+                .components()
+                .all(|part| matches!(part, std::path::Component::Normal(_)));
+            if file.name.is_empty() || !inside {
+                return odd(format!("`files_for_run.{name}.name` has to be a path below a folder"));
+            }
+        }
+        for when in &self.when {
+            if let Some(name) = when.upstream.as_ref().filter(|name| !self.upstreams.contains_key(*name)) {
+                return odd(format!(
+                    "`when` names the upstream `{name}`, and there is no `[upstreams.{name}]`"
+                ));
+            }
+            let kinds = || self.logins.iter().map(|login| login.kind.as_str()).chain([NO_LOGIN]);
+            if let Some(kind) = when.login.iter().find(|kind| !kinds().any(|known| known == **kind)) {
+                let nearest = text::nearest(kind, kinds()).unwrap_or_default();
+                return odd(format!("`when` names the login `{kind}`; the nearest is `{nearest}`"));
+            }
+        }
+        if self.refused.is_empty() && self.upstream == Upstream::default() {
+            return odd("an `[upstream]` is missing: where its requests go".to_owned());
         }
         Ok(())
     }
 }
 
-/// What stands in the places of a template.
-#[derive(Clone, Debug, Default)]
-pub struct Filling(BTreeMap<String, String>);
+/// The kind of a login that is not there.
+pub const NO_LOGIN: &str = "none";
 
-impl Filling {
-    /// The places of every agent. `suffix` is what the agent's URL ends in beside the proxy's own.
-    pub fn new(base_url: &str, suffix: &str, headroom: &Path, project: &Path) -> Filling {
-        let path = |path: &Path| path.to_string_lossy().into_owned();
-        let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy().as_ref()).to_string();
-        let words = [
-            ("base_url", base_url.to_owned()),
-            ("url", format!("{base_url}{suffix}")),
-            ("headroom", path(headroom)),
-            ("headroom_quoted", quoted(headroom)),
-            ("project", path(project)),
-            ("project_quoted", quoted(project)),
-        ];
-        Filling(words.into_iter().map(|(place, word)| (place.to_owned(), word)).collect())
+impl Retrieval {
+    /// No way back.
+    pub fn none() -> &'static Retrieval {
+        static NONE: std::sync::LazyLock<Retrieval> = std::sync::LazyLock::new(Retrieval::default);
+        &NONE
     }
-
-    /// The place of a further upstream.
-    pub fn and_upstream(&mut self, name: &str, url: String) {
-        self.0.insert(place_of(name), url);
-    }
-
-    /// A template with its places filled in.
-    pub fn fill(&self, template: &str) -> String {
-        let mut filled = String::new();
-        let mut rest = template;
-        while let Some(at) = rest.find('{') {
-            let (before, brace) = rest.split_at(at);
-            filled.push_str(before);
-            let inside = brace[1..].split_once('}').map(|(place, _)| place);
-            match inside.and_then(|place| Some((place, self.0.get(place)?))) {
-                Some((place, word)) => {
-                    filled.push_str(word);
-                    rest = &brace[place.len() + 2..];
-                }
-                None => {
-                    filled.push('{');
-                    rest = &brace[1..];
-                }
-            }
-        }
-        filled + rest
-    }
-}
-
-/// The place of the further upstream `name`.
-fn place_of(name: &str) -> String {
-    format!("url_{}", name.replace('-', "_"))
-}
-
-/// The words in braces that could be meant as places: lower-case letters and underscores.
-fn places_in(template: &str) -> Vec<&str> {
-    let after_brace = template.split('{').skip(1);
-    after_brace
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(word, _)| word)
-        .filter(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-        .collect()
 }
 
 /// Turns what the reader of TOML said into what the user should know.
@@ -414,9 +596,11 @@ mod tests {
     #[test]
     fn every_agent_that_headroom_comes_with_can_be_read() {
         let agents = known(Path::new("/nonexistent")).expect("they are read");
-        assert_eq!(agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), ["claude"]);
-        assert_eq!(agents[0].wire, Speech::Anthropic);
-        assert_eq!(agents[0].rules, Rules::Claude);
+        for ((path, _), agent) in BUILT_IN.iter().zip(&agents) {
+            assert_eq!(*path, format!("agents/{}.toml", agent.name), "the file has the agent's name");
+            assert!(!agent.install.is_empty() || !agent.refused.is_empty(), "{path}: where to get it");
+        }
+        assert_eq!(BUILT_IN.len(), agents.len());
     }
 
     #[test]
@@ -453,6 +637,39 @@ mod tests {
             complaint_about(&text),
             "agents/other.toml: the value of `--settings` is not a JSON object"
         );
+        let text = format!("{SHORT}[environment_json]\nLIST = '[1]'\nWORD = '\"x\"'\n");
+        assert_eq!(
+            complaint_about(&text),
+            "agents/other.toml: the value of `WORD` is not a JSON object or list"
+        );
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_told_when_the_file_is_read() {
+        let cases = [
+            ("[[when]]\nupstream = \"x\"\n", "there is no `[upstreams.x]`"),
+            ("[[logins]]\nkind = \"API key\"\n[[when]]\nlogin = [\"api key\"]\n", "the nearest is `API key`"),
+            ("[files_for_run.a]\nname = \"../a\"\n", "a path below a folder"),
+            ("[files_for_run.a]\nname = \"a\"\nurls = [[\"u\"]]\n", "needs a `from`"),
+            ("[files_for_run.a]\nname = \"a\"\nfrom = \"~/a\"\ncontent = \"{\"\n", "not a JSON object"),
+            ("[environment]\nA = \"{file_x}\"\n", "unknown `{file_x}`"),
+        ];
+        for (more, said) in cases {
+            let complaint = complaint_about(&format!("{SHORT}{more}"));
+            assert!(complaint.contains(said), "{more}: {complaint}");
+        }
+        let without = SHORT.replace("upstream.default", "# upstream.default");
+        assert!(complaint_about(&without).contains("`[upstream]` is missing"));
+        Agent::parse(&format!("{without}refused = \"why\"\n"), Path::new("x")).expect("it needs none");
+    }
+
+    #[test]
+    fn the_file_that_explains_the_format_can_be_read_as_it_is_and_with_every_line_in_force() {
+        let named = NEW.replace("{name}", "mine");
+        Agent::parse(&named, Path::new("new.toml")).expect("it is an agent's file");
+        let in_force: String =
+            named.lines().map(|line| format!("{}\n", line.strip_prefix("#: ").unwrap_or(line))).collect();
+        Agent::parse(&in_force, Path::new("new.toml")).expect("each of its examples is right");
     }
 
     #[test]
@@ -465,14 +682,8 @@ mod tests {
         write("other.toml", SHORT);
         write("notes.txt", "not an agent");
         let agents = known(folder.path()).expect("they are read");
-        let names: Vec<_> = agents.iter().map(|agent| (agent.name.as_str(), agent.title.as_str())).collect();
-        assert_eq!(names, [("claude", "Other"), ("other", "Other")]);
-    }
-
-    #[test]
-    fn a_path_with_quotes_stays_one_json_string() {
-        let template = "{\"a\":{headroom_quoted},\"b\":\"{base_url}\",\"c\":{project_quoted},\"d\":{}}";
-        let filling = Filling::new("http://u", "/v1", Path::new("/a\"b/h"), Path::new("/{base_url}"));
-        assert_eq!(filling.fill(template), r#"{"a":"/a\"b/h","b":"http://u","c":"/{base_url}","d":{}}"#);
+        let names = agents.iter().filter(|agent| agent.title == "Other").map(|agent| agent.name.as_str());
+        assert_eq!(names.collect::<Vec<_>>(), ["claude", "other"]);
+        assert_eq!(agents.len(), BUILT_IN.len() + 1);
     }
 }

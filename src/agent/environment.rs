@@ -33,6 +33,16 @@ impl Environment {
         self.0.remove(OsStr::new(name));
     }
 
+    /// Adds a folder at the end of the PATH.
+    pub fn append_to_path(&mut self, folder: &std::path::Path) {
+        let mut path = self.raw("PATH").unwrap_or_default().to_owned();
+        if !path.is_empty() {
+            path.push(":");
+        }
+        path.push(folder);
+        self.set("PATH", path);
+    }
+
     /// Every variable, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 /// Merges `ours` into `theirs`: objects key by key, lists by adding what is missing, and for the rest ours wins.
+/// Objects in a list that have the same `name` are the same.
 ///
 /// Both come from files and flags of the user's and from agents' definitions, which the reader has limited to 128
 /// levels; so is the depth of the work here.
@@ -20,8 +21,12 @@ pub fn merge(theirs: &mut Value, ours: &Value) {
         }
         (Value::Array(theirs), Value::Array(ours)) => {
             for value in ours {
-                if !theirs.contains(value) {
-                    theirs.push(value.clone());
+                let name = value.get("name").filter(|name| name.is_string());
+                let named = |there: &Value| name.is_some() && there.get("name") == name;
+                match theirs.iter().position(named) {
+                    Some(at) => merge(&mut theirs[at], value),
+                    None if theirs.contains(value) => {}
+                    None => theirs.push(value.clone()),
                 }
             }
         }
@@ -64,6 +69,16 @@ mod tests {
                 "env": {"FOO": "1", "ANTHROPIC_BASE_URL": "http://127.0.0.1:1/x"},
                 "permissions": {"allow": ["Bash(ls)", "t"], "deny": ["WebFetch"]},
             })
+        );
+    }
+
+    #[test]
+    fn what_has_a_name_in_a_list_is_one_thing() {
+        let mut theirs = json!([{"name": "mistral", "key": "K", "url": "https://m"}, {"name": "own"}]);
+        merge(&mut theirs, &json!([{"name": "mistral", "url": "http://u"}, {"name": "more"}]));
+        assert_eq!(
+            theirs,
+            json!([{"name": "mistral", "key": "K", "url": "http://u"}, {"name": "own"}, {"name": "more"}])
         );
     }
 }

@@ -47,6 +47,11 @@ pub fn command(launch: &Launch) -> String {
     words.join(" ")
 }
 
+/// A file's text.
+pub fn text(launch: &Launch, text: &str) -> String {
+    masked(text, &secrets(launch))
+}
+
 /// A URL without its password.
 pub fn url(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
@@ -145,6 +150,7 @@ mod tests {
             .map(Into::into)
             .to_vec(),
             environment: variables.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            files: Vec::new(),
         };
         let (ours, theirs) = environment(&launch, &launch.environment);
         assert_eq!(ours, Vec::<String>::new());

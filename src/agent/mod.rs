@@ -1,19 +1,26 @@
 //! An agent, as data; and how it is started.
 //!
-//! The only room that starts programs. *Invariant:* no file of the user's is
-//! edited: an agent is pointed at us by environment and arguments only, which
-//! live and die with it. The one exception is a line in a shell's start-up file,
-//! when it was asked for.
+//! The only room that starts programs. *Invariant:* an agent is pointed at us by
+//! what lives and dies with it: environment, arguments, files of the run. Where
+//! only a file of the user's can do it, the change is journalled before it is made
+//! and undone after. The one exception is a line in a shell's start-up file, when it
+//! was asked for.
 
 pub mod definition;
 pub mod plan;
 
 pub mod claude;
 pub mod environment;
+pub mod filling;
 pub mod json;
+pub mod jsonc;
 pub mod masked;
+pub mod peek;
 
 pub mod itself;
+pub mod lease;
+#[cfg(unix)]
+pub mod run_folder;
 #[cfg(unix)]
 pub mod shims;
 #[cfg(unix)]

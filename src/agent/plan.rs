@@ -5,10 +5,13 @@
 //! whether there is a way back; [`Through::launch`] gives the command.
 
 use super::claude::{self, Arguments};
-use super::definition::{Agent, Filling, Rules, Speech, Upstream};
+use super::definition::{Agent, FileForRun, Login, NO_LOGIN, Retrieval, Rules, Speech, Upstream, When};
 use super::environment::Environment;
+use super::filling::{Filling, place_of, places_in};
 use super::json::merge;
+use super::peek;
 use super::shims::{is_launcher, path_without};
+use crate::conversation::Frame;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,14 +20,23 @@ use std::path::{Path, PathBuf};
 /// Plans the launch of `agent` with the user's `arguments`.
 ///
 /// # Errors
-/// [`PlanError::NotFound`].
+/// [`PlanError`].
 pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool) -> Result<Plan, PlanError> {
+    if !agent.refused.is_empty() {
+        return Err(PlanError::Refused { title: agent.title.clone(), because: agent.refused.clone() });
+    }
     let program = program(agent, around)?;
     let mut environment = around.environment.clone();
     if let Some(path) = environment.raw("PATH").and_then(|path| path_without(path, &agent.binary)) {
         environment.set("PATH", path);
     }
-    let as_it_is = Launch { program, name: agent.binary.clone(), arguments: arguments.clone(), environment };
+    let as_it_is = Launch {
+        program,
+        name: agent.binary.clone(),
+        arguments: arguments.clone(),
+        environment,
+        files: Vec::new(),
+    };
     let before_dashes = before_dashes(&arguments);
     if let Some(because) = past_by_arguments(agent, before_dashes) {
         return Ok(Plan::Past { launch: as_it_is, because });
@@ -40,18 +52,43 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
         return Ok(Plan::Past { launch: as_it_is, because });
     }
 
+    let login = login(agent, around);
+    let hold: Vec<&When> =
+        agent.when.iter().filter(|when| holds(when, around, before_dashes, login)).collect();
+    if let Some(because) = hold.iter().find_map(|when| when.past.clone()) {
+        return Ok(Plan::Past { launch: as_it_is, because });
+    }
+
     let mut notices = Vec::new();
+    if !agent.untested.is_empty() {
+        notices.push(format!("untested: {}", agent.untested));
+    }
     if matches!(agent.wire, Speech::OpenaiResponses | Speech::Gemini) {
         notices.push("nothing will be saved yet, because headroom does not speak its language".to_owned());
     }
+    notices.extend(hold.iter().map(|when| when.said.clone()).filter(|said| !said.is_empty()));
+    let chosen = hold.iter().rev().find_map(|when| agent.upstreams.get(when.upstream.as_ref()?));
+    let chosen = chosen.unwrap_or(&agent.upstream);
     let own = match &around.upstream {
-        Some(url) => Place { url: url.clone(), suffix: agent.upstream.suffix.clone() },
-        None => upstream(&agent.upstream, around, &found, &mut notices),
+        Some(url) => Some(Place { url: url.clone(), suffix: chosen.suffix.clone() }),
+        None => upstream(chosen, around, &found, &mut notices),
     };
-    let further = agent.upstreams.iter();
-    let further: BTreeMap<String, Place> = further
-        .map(|(name, upstream)| (name.clone(), self::upstream(upstream, around, &found, &mut notices)))
-        .collect();
+    let Some(own) = own else {
+        return Ok(Plan::Past { launch: as_it_is, because: nowhere(chosen) });
+    };
+    let mut upstreams = BTreeMap::new();
+    let mut suffixes = BTreeMap::new();
+    for (name, further) in &agent.upstreams {
+        if let Some(place) = upstream(further, around, &found, &mut notices) {
+            upstreams.insert(name.clone(), place.url);
+            suffixes.insert(name.clone(), place.suffix);
+        }
+    }
+    let files = agent
+        .files_for_run
+        .iter()
+        .map(|(name, file)| (name.clone(), Draft::of(name, file, around, &mut upstreams)));
+    let files = files.collect();
     let value = |name: &String| found.value(name, Trust::listens).or_else(|| around.environment.get(name));
     let extra_roots = agent.upstream.certificates.iter().filter_map(value).map(PathBuf::from).collect();
     let withheld = match (&agent.retrieval, tool) {
@@ -61,6 +98,7 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     };
     Ok(Plan::Through(Box::new(Through {
         agent: agent.clone(),
+        hold: hold.into_iter().cloned().collect(),
         headroom: around.headroom.clone(),
         project: around.project.clone(),
         as_it_is,
@@ -69,12 +107,52 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
         found,
         upstream: own.url,
         suffix: own.suffix,
-        upstreams: further.iter().map(|(name, place)| (name.clone(), place.url.clone())).collect(),
-        suffixes: further.into_iter().map(|(name, place)| (name, place.suffix)).collect(),
+        upstreams,
+        suffixes,
+        files,
         extra_roots,
         withheld,
         notices,
     })))
+}
+
+/// The kind of the login that the agent has, as far as that can be seen without reading a secret; `none` when none is
+/// there.
+pub fn login<'a>(agent: &'a Agent, around: &Around) -> &'a str {
+    let there = |login: &&Login| {
+        let variable = || login.variables.iter().any(|name| around.environment.get(name).is_some());
+        let file = || {
+            let Some(path) = peek::at_home(&login.file, around.home.as_deref()) else { return false };
+            if login.key.is_empty() {
+                return path.is_file();
+            }
+            let value = peek::value(&path, &login.key).filter(peek::says_something);
+            value.is_some_and(|value| login.is.is_empty() || value.as_str() == Some(&login.is))
+        };
+        (login.variables.is_empty() || variable()) && (login.file.is_empty() || file())
+    };
+    agent.logins.iter().find(there).map_or(NO_LOGIN, |login| &login.kind)
+}
+
+/// Whether everything that a condition names holds.
+fn holds(when: &When, around: &Around, arguments: &[OsString], login: &str) -> bool {
+    let set = |name: &String| around.environment.get(name);
+    let words = || arguments.iter().filter_map(|argument| argument.to_str());
+    let given = |flag: &String| words().any(|word| word.split('=').next() == Some(flag));
+    let first = words().next().unwrap_or_default();
+    when.variables.iter().all(|(name, word)| set(name).is_some_and(|value| word == "*" || value == word))
+        && !when.without.iter().any(|name| set(name).is_some())
+        && (when.login.is_empty() || when.login.iter().any(|kind| kind == login))
+        && (when.flags.is_empty() || when.flags.iter().any(given))
+        && (when.commands.is_empty() || when.commands.iter().any(|command| command == first))
+}
+
+/// Why an agent without an upstream goes past us.
+fn nowhere(upstream: &Upstream) -> String {
+    match upstream.variables.first() {
+        Some(name) => format!("it is not known where its requests go: {name} is not set"),
+        None => "it is not known where its requests go".to_owned(),
+    }
 }
 
 /// What is around the launch.
@@ -125,6 +203,8 @@ pub enum Plan {
 #[derive(Clone, Debug)]
 pub struct Through {
     agent: Agent,
+    /// What holds of what holds only sometimes.
+    hold: Vec<When>,
     headroom: PathBuf,
     project: PathBuf,
     as_it_is: Launch,
@@ -140,6 +220,7 @@ pub struct Through {
     /// What the agent's URLs end in beside the proxy's own.
     suffix: String,
     suffixes: BTreeMap<String, String>,
+    files: BTreeMap<String, Draft>,
     /// Files of further certificates to trust towards it.
     pub extra_roots: Vec<PathBuf>,
     /// Why the retrieval tool is not handed over (empty: the user does not want it); `None` when it is.
@@ -159,11 +240,21 @@ pub struct Launch {
     pub arguments: Vec<OsString>,
     /// Its whole environment.
     pub environment: Environment,
+    /// Files that have to be there when it starts, each below the folder of the run.
+    pub files: Vec<(PathBuf, String)>,
 }
 
 /// Why an agent can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// It can't be wrapped.
+    #[error("{title} can't be wrapped: {because}")]
+    Refused {
+        /// What people call the agent.
+        title: String,
+        /// Why.
+        because: String,
+    },
     /// Its program is not in the PATH.
     #[error("{title} was not found: no program `{binary}` in the PATH")]
     NotFound {
@@ -177,10 +268,28 @@ pub enum PlanError {
 }
 
 impl Through {
-    /// The tools by which the agent can get back what is left out; empty when there is no way.
+    /// The tools by which the agent can get back what is left out, ours and those of its own that run commands;
+    /// empty when there is no way.
     pub fn ways_back(&self) -> Vec<String> {
-        let retrieval = self.agent.retrieval.as_ref().filter(|_| self.withheld.is_none());
-        retrieval.map(|retrieval| retrieval.tools.clone()).unwrap_or_default()
+        let Some(retrieval) = &self.agent.retrieval else { return Vec::new() };
+        let ours = retrieval.tools.iter().filter(|_| self.withheld.is_none());
+        let own = retrieval.shell.iter().filter(|_| self.command_is_found());
+        ours.chain(own).cloned().collect()
+    }
+
+    /// How the agent frames a command's output in what it says as the user.
+    pub fn frames(&self) -> &[Frame] {
+        &self.agent.frames
+    }
+
+    /// True when `headroom`, typed in the agent's shell, is a headroom.
+    fn command_is_found(&self) -> bool {
+        self.headroom.file_name().is_some_and(|name| name == COMMAND) || self.is_in_path()
+    }
+
+    fn is_in_path(&self) -> bool {
+        which::which_in_global(COMMAND, self.inherited().raw("PATH"))
+            .is_ok_and(|mut found| found.next().is_some())
     }
 
     /// The user's own environment.
@@ -203,6 +312,9 @@ impl Through {
             (None, Some(said)) if !said.is_empty() => {
                 clauses.push(format!("{} gets {said} (--no-mcp: without it)", self.agent.name));
             }
+            (Some(because), Some(_)) if !self.ways_back().is_empty() => {
+                clauses.extend(Some(because.clone()).filter(|because| !because.is_empty()));
+            }
             (Some(because), _) if because.is_empty() => {
                 clauses
                     .push(format!("{} gets no way back, so only lossless changes are made", self.agent.name));
@@ -217,60 +329,120 @@ impl Through {
         clauses.join("; ")
     }
 
-    /// The command, once the proxy's URL is known.
-    pub fn launch(&self, base_url: &str) -> Launch {
-        let retrieval = self.agent.retrieval.as_ref().filter(|_| self.withheld.is_none());
+    /// The command, once the proxy's URL is known. `folder` is the run's own; without one, nothing can be handed over in
+    /// a file.
+    ///
+    /// # Errors
+    /// When the agent can't do without files of the run and there is no folder.
+    pub fn launch(&self, base_url: &str, folder: Option<&Path>) -> Result<Launch, NoFolder> {
+        let agent = &self.agent;
+        let retrieval = agent.retrieval.as_ref().filter(|_| self.withheld.is_none());
+        let retrieval = retrieval.unwrap_or(Retrieval::none());
         let mut filling = Filling::new(base_url, &self.suffix, &self.headroom, &self.project);
         for (name, suffix) in &self.suffixes {
-            filling.and_upstream(name, format!("{base_url}/@{name}{suffix}"));
+            filling.set(place_of("url", name), format!("{base_url}/@{name}{suffix}"));
         }
-        let fill = |template: &str| filling.fill(template);
-        let json = |template: &str| serde_json::from_str::<Value>(&fill(template)).unwrap_or_default();
+        let mut files = Vec::new();
+        for (name, file) in &agent.files_for_run {
+            let path = folder.ok_or(NoFolder)?.join(&file.name);
+            filling.set(place_of("file", name), path.to_string_lossy());
+        }
+        for (name, file) in &agent.files_for_run {
+            let draft = self.files.get(name).cloned().unwrap_or_default();
+            files.push((
+                folder.ok_or(NoFolder)?.join(&file.name),
+                draft.written(base_url, &file.content, &filling),
+            ));
+        }
+        let fill = |template: &String| filling.fill(template);
+        let json =
+            |template: &str| serde_json::from_str::<Value>(&filling.fill(template)).unwrap_or_default();
+        // What names an upstream that nobody has configured says nothing.
+        let leads_somewhere = |template: &str| {
+            places_in(template).into_iter().all(|place| !place.starts_with("url") || filling.has(place))
+        };
 
         let mut environment = self.as_it_is.environment.clone();
         environment.keep_loopback_direct();
-        self.agent.unset.iter().for_each(|name| environment.unset(name));
-        for (name, template) in &self.agent.environment {
-            environment.set(name, fill(template));
-        }
-        for (name, template) in &self.agent.environment_unless_set {
-            let set = environment.raw(name).is_some() || self.found.value(name, |_| true).is_some();
-            if !set && self.suits(name) {
+        let unset = agent.unset.iter().chain(self.hold.iter().flat_map(|when| &when.unset));
+        unset.for_each(|name| environment.unset(name));
+        let sometimes = self.hold.iter().flat_map(|when| &when.environment);
+        for (name, template) in agent.environment.iter().chain(sometimes).chain(&retrieval.environment) {
+            if leads_somewhere(template) {
                 environment.set(name, fill(template));
             }
         }
-        let merged = retrieval.map(|retrieval| &retrieval.environment_json);
-        for (name, template) in self.agent.environment_json.iter().chain(merged.into_iter().flatten()) {
-            let own = environment.get(name).and_then(|own| serde_json::from_str(own).ok());
-            let mut value = own.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-            merge(&mut value, &json(template));
+        for (name, template) in &agent.environment_unless_set {
+            let set = environment.raw(name).is_some() || self.found.value(name, |_| true).is_some();
+            if !set && self.suits(name) && leads_somewhere(template) {
+                environment.set(name, fill(template));
+            }
+        }
+        for (name, template) in agent.environment_json.iter().chain(&retrieval.environment_json) {
+            let ours = json(template);
+            let own: Option<Value> = environment.get(name).and_then(|own| serde_json::from_str(own).ok());
+            let value = match own.filter(|own| own.is_array() == ours.is_array()) {
+                Some(mut own) => {
+                    merge(&mut own, &ours);
+                    own
+                }
+                None => ours,
+            };
             environment.set(name, value.to_string());
+        }
+        if self.reaches_us_by_shell() && !self.is_in_path() {
+            environment.append_to_path(self.headroom.parent().unwrap_or(Path::new("/")));
         }
         environment.set("HEADROOM_PROXY", base_url);
         environment.set("HEADROOM_PROJECT", self.project.as_os_str());
 
         let mut flags: BTreeMap<&str, Value> = BTreeMap::new();
-        let merged = retrieval.map(|retrieval| &retrieval.arguments_json);
-        for (flag, template) in self.agent.arguments_json.iter().chain(merged.into_iter().flatten()) {
+        for (flag, template) in agent.arguments_json.iter().chain(&retrieval.arguments_json) {
             let given =
                 || self.given.get(flag).cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
             merge(flags.entry(flag).or_insert_with(given), &json(template));
         }
-        if self.agent.rules == Rules::Claude
+        if agent.rules == Rules::Claude
             && let Some(loopback) = claude::loopback_settings(&self.found, &self.as_it_is.environment)
             && let Some(settings) = flags.get_mut("--settings")
         {
             merge(settings, &loopback);
         }
 
-        let handed = retrieval.map(|retrieval| retrieval.arguments.as_slice()).unwrap_or_default();
-        let mut arguments: Vec<OsString> =
-            handed.iter().chain(&self.agent.arguments).map(|template| fill(template).into()).collect();
+        let sometimes = self.hold.iter().flat_map(|when| &when.arguments);
+        let mut arguments: Vec<OsString> = retrieval
+            .arguments
+            .iter()
+            .chain(&agent.arguments)
+            .chain(sometimes)
+            .map(|template| fill(template).into())
+            .collect();
         for (flag, value) in flags {
-            arguments.extend([OsString::from(flag), value.to_string().into()]);
+            let in_a_file = folder.filter(|_| agent.arguments_in_files.iter().any(|known| known == flag));
+            let given = match in_a_file {
+                Some(folder) => {
+                    let path = folder.join(format!("{}.json", flag.trim_start_matches('-')));
+                    files.push((path.clone(), value.to_string()));
+                    path.into_os_string()
+                }
+                None => value.to_string().into(),
+            };
+            arguments.extend([OsString::from(flag), given]);
         }
-        arguments.extend(self.arguments.iter().cloned());
-        Launch { arguments, environment, ..self.as_it_is.clone() }
+        let sometimes = self.hold.iter().flat_map(|when| &when.after_command);
+        let behind = retrieval.after_command.iter().chain(&agent.after_command).chain(sometimes);
+        let behind = behind.map(|template| OsString::from(fill(template)));
+        let mut own = self.arguments.iter().cloned();
+        arguments.extend(own.next());
+        arguments.extend(behind);
+        arguments.extend(own);
+        Ok(Launch { arguments, environment, files, ..self.as_it_is.clone() })
+    }
+
+    /// True when the agent's own shell is one of its ways back.
+    fn reaches_us_by_shell(&self) -> bool {
+        let shell = self.agent.retrieval.as_ref().is_some_and(|retrieval| !retrieval.shell.is_empty());
+        shell && self.command_is_found()
     }
 
     /// Whether a variable that the user has not set is good for this launch.
@@ -278,6 +450,102 @@ impl Through {
         let tool_search = self.agent.rules == Rules::Claude && name == "ENABLE_TOOL_SEARCH";
         !tool_search || claude::keeps_tool_search(&self.upstream)
     }
+}
+
+/// The command that gives originals back, as markers name it.
+const COMMAND: &str = "headroom";
+
+/// The agent needs a file for the run, and there is no folder to put it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no folder for the files of this run")]
+pub struct NoFolder;
+
+/// A file for the run that starts as a copy of one of the user's, with each provider's URL still to be filled in.
+#[derive(Clone, Debug, Default)]
+struct Draft {
+    copy: Value,
+    /// Where in the copy a URL stands, the name of its upstream, and the path that it ends in.
+    urls: Vec<(Vec<String>, String, String)>,
+}
+
+impl Draft {
+    /// Reads what the file starts from, and adds the upstreams that it names.
+    fn of(name: &str, file: &FileForRun, around: &Around, upstreams: &mut BTreeMap<String, String>) -> Draft {
+        let path =
+            (!file.from.is_empty()).then(|| peek::at_home(&file.from, around.home.as_deref())).flatten();
+        let Some(copy) = path.and_then(|path| peek::whole(&path)) else { return Draft::default() };
+        let mut draft = Draft { urls: Vec::new(), copy };
+        for wanted in &file.urls {
+            for place in places_like(&draft.copy, wanted) {
+                let Some(url) = draft.copy.pointer(&pointer(&place)).and_then(Value::as_str) else {
+                    continue;
+                };
+                let Some((origin, path)) = split_origin(url) else { continue };
+                let known =
+                    upstreams.iter().find(|(_, known)| *known == origin).map(|(name, _)| name.clone());
+                let upstream = known.unwrap_or_else(|| format!("{name}-{}", upstreams.len()));
+                upstreams.insert(upstream.clone(), origin.to_owned());
+                draft.urls.push((place, upstream, path.to_owned()));
+            }
+        }
+        draft
+    }
+
+    /// The file's text.
+    fn written(mut self, base_url: &str, content: &str, filling: &Filling) -> String {
+        if self.copy.is_null() {
+            return filling.fill(content);
+        }
+        for (place, upstream, path) in &self.urls {
+            if let Some(url) = self.copy.pointer_mut(&pointer(place)) {
+                *url = format!("{base_url}/@{upstream}{path}").into();
+            }
+        }
+        if !content.is_empty() {
+            merge(&mut self.copy, &serde_json::from_str(&filling.fill(content)).unwrap_or_default());
+        }
+        self.copy.to_string()
+    }
+}
+
+/// Every place of a value that these keys lead to; `*` is any.
+fn places_like(value: &Value, wanted: &[String]) -> Vec<Vec<String>> {
+    let mut places: Vec<(Vec<String>, &Value)> = vec![(Vec::new(), value)];
+    for key in wanted {
+        let mut next = Vec::new();
+        for (place, value) in places {
+            let mut take = |key: &str, value| {
+                let mut place = place.clone();
+                place.push(key.to_owned());
+                next.push((place, value));
+            };
+            match (value, key.as_str()) {
+                (Value::Object(object), "*") => object.iter().for_each(|(key, value)| take(key, value)),
+                (Value::Array(list), "*") => {
+                    list.iter().enumerate().for_each(|(at, value)| take(&at.to_string(), value));
+                }
+                (value, key) => {
+                    if let Some(value) = value.get(key) {
+                        take(key, value);
+                    }
+                }
+            }
+        }
+        places = next;
+    }
+    places.into_iter().map(|(place, _)| place).collect()
+}
+
+/// Keys as a JSON pointer.
+fn pointer(place: &[String]) -> String {
+    place.iter().map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+/// An http(s) URL as scheme and host, and what follows.
+fn split_origin(url: &str) -> Option<(&str, &str)> {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let end = host.find(['/', '?', '#']).unwrap_or(host.len());
+    (0 < end).then(|| url.split_at(url.len() - host.len() + end))
 }
 
 /// What an agent's own settings say about this launch.
@@ -341,7 +609,7 @@ pub fn behind_launchers(name: &str, around: &Around, arguments: Vec<OsString>) -
     if let Some(path) = path.and_then(|path| path_without(path, name)) {
         environment.set("PATH", path);
     }
-    Some(Launch { program, name: name.to_owned(), arguments, environment })
+    Some(Launch { program, name: name.to_owned(), arguments, environment, files: Vec::new() })
 }
 
 /// The agent's program: the first in the PATH, or in a place of its own, that is not one of our launchers.
@@ -351,11 +619,7 @@ pub fn behind_launchers(name: &str, around: &Around, arguments: Vec<OsString>) -
 pub fn program(agent: &Agent, around: &Around) -> Result<PathBuf, PlanError> {
     let path = around.environment.raw("PATH");
     let found = which::which_in_all(&agent.binary, path, &around.folder).into_iter().flatten();
-    let at_home = |place: &String| match (place.strip_prefix("~/"), &around.home) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(place),
-    };
-    let elsewhere = agent.places.iter().map(at_home);
+    let elsewhere = agent.places.iter().filter_map(|place| peek::at_home(place, around.home.as_deref()));
     let elsewhere = elsewhere.flat_map(|place| which::which_in(place, path, &around.folder));
     found.chain(elsewhere).find(|path| !is_launcher(path)).ok_or_else(|| PlanError::NotFound {
         title: agent.title.clone(),
@@ -402,26 +666,36 @@ struct Place {
     suffix: String,
 }
 
-/// What the user had configured, else the provider's own.
-fn upstream(own: &Upstream, around: &Around, found: &Findings, notices: &mut Vec<String>) -> Place {
-    let set = own.variables.iter().find_map(|name| {
-        found.value(name, Trust::listens).or_else(|| around.environment.get(name)).map(str::to_owned)
+/// What the user had configured, else the provider's own; `None` when there is neither.
+fn upstream(own: &Upstream, around: &Around, found: &Findings, notices: &mut Vec<String>) -> Option<Place> {
+    let in_a_file = || {
+        own.files.iter().find_map(|place| {
+            let path = peek::at_home(&place.file, around.home.as_deref())?;
+            let url = peek::value(&path, &place.key)?.as_str()?.to_owned();
+            split_origin(&url).is_some().then_some((place.file.clone(), url))
+        })
+    };
+    let in_a_variable = own.variables.iter().find_map(|name| {
+        let value = found.value(name, Trust::listens).or_else(|| around.environment.get(name))?;
+        Some((name.clone(), value.to_owned()))
     });
+    let set = in_a_variable.or_else(in_a_file);
     let stale = |url: &String| around.ended.as_ref().is_some_and(|ended| url.starts_with(ended.as_str()));
     let usual = |url: &str| Place { url: url.to_owned(), suffix: own.suffix.clone() };
     let place = match set {
-        Some(url) if stale(&url) => {
-            let name = &own.variables[0];
+        Some((_, url)) if stale(&url) && own.default.is_empty() => return None,
+        Some((name, url)) if stale(&url) => {
             notices.push(format!("{name} named a headroom that has ended; requests go to {}", own.default));
             usual(&own.default)
         }
-        Some(url) => {
+        Some((_, url)) => {
             let url = url.trim_end_matches('/');
             match url.strip_suffix(own.suffix.trim_end_matches('/')) {
                 Some(rest) => usual(rest.trim_end_matches('/')),
                 None => Place { url: url.to_owned(), suffix: String::new() },
             }
         }
+        None if own.default.is_empty() => return None,
         None => usual(&own.default),
     };
     for source in found.sources.iter().filter(|source| source.trust == Trust::Repository) {
@@ -432,7 +706,7 @@ fn upstream(own: &Upstream, around: &Around, found: &Findings, notices: &mut Vec
             notices.push(format!("{said} sets {name}, which is not followed: requests go to {url}"));
         }
     }
-    place
+    Some(place)
 }
 
 /// Why the user's own arguments leave no room for the retrieval tool.
@@ -455,7 +729,7 @@ fn by_the_user(agent: &Agent, arguments: &[OsString]) -> Option<String> {
     None
 }
 
-fn names(retrieval: &super::definition::Retrieval, name: &str) -> bool {
+fn names(retrieval: &Retrieval, name: &str) -> bool {
     retrieval.tools.iter().any(|tool| tool == name.trim()) || claude::names_our_tool(name)
 }
 
@@ -550,7 +824,8 @@ mod tests {
         }
 
         fn plan(&self, around: &Around, arguments: &[&str]) -> Result<Plan, PlanError> {
-            let claude = &known(Path::new("/nonexistent")).expect("they are read")[0];
+            let known = known(Path::new("/nonexistent")).expect("they are read");
+            let claude = known.iter().find(|agent| agent.name == "claude").expect("it comes with headroom");
             let arguments = arguments.iter().map(Into::into).collect();
             plan(claude, around, arguments, Tool::Offered)
         }
@@ -581,7 +856,7 @@ mod tests {
             let through = home.through(&[]);
             assert!(through.withheld.is_some(), "{file}: {text}");
             assert_eq!(through.ways_back(), Vec::<String>::new());
-            let launch = through.launch("http://127.0.0.1:1/x");
+            let launch = through.launch("http://127.0.0.1:1/x", None).expect("it needs no files");
             assert!(!launch.arguments.contains(&"--mcp-config".into()), "{:?}", launch.arguments);
         }
         let home = Home::new();
@@ -638,7 +913,7 @@ mod tests {
                 launch.program.strip_prefix(home.0.path()).map(Path::to_owned).ok()
             }
             Ok(Plan::Through(_)) => panic!("it goes past us"),
-            Err(PlanError::NotFound { .. }) => None,
+            Err(_) => None,
         };
         assert_eq!(program(&home.around()), Some("bin/claude".into()));
         home.program("bin/claude", include_str!("../../shims/launcher.sh"));

@@ -185,7 +185,7 @@ fn launch_of(payload: &[u8]) -> Option<Order> {
         variables.push((OsString::from_vec(take(&mut rest)?), OsString::from_vec(take(&mut rest)?)));
     }
     let environment: Environment = variables.into_iter().collect();
-    Some(Order::Launch(Launch { program, name, arguments, environment }, seat))
+    Some(Order::Launch(Launch { program, name, arguments, environment, files: Vec::new() }, seat))
 }
 
 fn take_number(from: &mut &[u8]) -> Option<usize> {
@@ -214,6 +214,7 @@ mod tests {
             environment: [("A".into(), "".into()), ("B".into(), OsString::from_vec(vec![0xfe]))]
                 .into_iter()
                 .collect(),
+            files: Vec::new(),
         };
         let orders = [
             Order::Launch(launch.clone(), Seat::Terminal),

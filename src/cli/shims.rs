@@ -125,6 +125,7 @@ impl House {
         let mut known = definition::known(&self.config.agents_dir()).map_err(|error| {
             Failure::new(exit::USAGE, text::with_causes(&error), "mend the file or move it away")
         })?;
+        known.retain(|agent| agent.refused.is_empty());
         known.sort_by_key(|agent| agent.name == agent.binary);
         Ok(known)
     }

@@ -8,6 +8,7 @@ use crate::agent::itself;
 use crate::agent::launch::{self, Ended, LaunchError};
 use crate::agent::masked;
 use crate::agent::plan::{self, Around, Launch, Plan, PlanError, Through, Tool, plan};
+use crate::agent::run_folder::RunFolder;
 use crate::agent::terminal;
 use crate::config::{self, Config, Flags, env};
 use crate::ledger::price::Prices;
@@ -107,7 +108,7 @@ fn wrap(args: Args) -> Verdict {
     let plan = plan(&agent, &house.around, args.arguments, tool).map_err(not_found)?;
     match (plan, outer) {
         (plan, _) if args.dry_run => {
-            show(&plan);
+            show(&plan)?;
             Ok(ExitCode::from(exit::OK))
         }
         (Plan::Past { launch, because }, _) => {
@@ -118,7 +119,13 @@ fn wrap(args: Args) -> Verdict {
         }
         // The proxy around us serves this agent as well, and ends it as well.
         (Plan::Through(through), Outer::Alive(base_url)) => {
-            Err(cant_start(launch::become_it(&through.launch(&base_url))))
+            let folder = house.run_folder();
+            let launch = through.launch(&base_url, folder.as_ref().map(RunFolder::path))?;
+            if let Some(folder) = folder {
+                folder.fill(&launch.files).context("could not write the files of this run")?;
+                folder.hand_over();
+            }
+            Err(cant_start(launch::become_it(&launch)))
         }
         (Plan::Through(through), _) => house.serve(&agent, &through),
     }
@@ -167,8 +174,14 @@ impl House {
             },
         })
         .map_err(|error| Failure::new(exit::FAILED, text::with_causes(&error), ""))?;
-        let ended = self.start(&through.launch(&proxy.base_url));
+        let folder = self.run_folder();
+        let launch = through.launch(&proxy.base_url, folder.as_ref().map(RunFolder::path))?;
+        if let Some(folder) = &folder {
+            folder.fill(&launch.files).context("could not write the files of this run")?;
+        }
+        let ended = self.start(&launch);
         proxy.drain(DRAIN_PATIENCE);
+        drop(folder);
         if let Some(store) = opened.store.filter(|_| std::io::stderr().is_terminal())
             && let Ok(prices) = Prices::with_file(&self.config.folders.prices_file())
             && let Some(line) = report::run_line(&store, &run, &prices)
@@ -176,6 +189,11 @@ impl House {
             self.say(line);
         }
         Ok(ExitCode::from(ended.map_err(cant_start)?.shown()))
+    }
+
+    /// A folder for what the agent is handed in files; none when it can't be made.
+    fn run_folder(&self) -> Option<RunFolder> {
+        RunFolder::make(&self.config.data_dir().join("runs")).ok()
     }
 
     fn start(&self, launch: &Launch) -> Result<Ended, LaunchError> {
@@ -269,9 +287,15 @@ pub(super) fn find(name: &str, folder: &Path) -> Result<Agent, Failure> {
 }
 
 fn not_found(error: PlanError) -> Failure {
-    let PlanError::NotFound { install, .. } = &error;
-    let hint = if install.is_empty() { String::new() } else { format!("get it with {install}") };
-    Failure::new(exit::NOT_FOUND, &error, hint)
+    match &error {
+        PlanError::NotFound { install, .. } if install.is_empty() => {
+            Failure::new(exit::NOT_FOUND, &error, "")
+        }
+        PlanError::NotFound { install, .. } => {
+            Failure::new(exit::NOT_FOUND, &error, format_args!("get it with {install}"))
+        }
+        PlanError::Refused { .. } => Failure::new(exit::FAILED, &error, "run it as it is"),
+    }
 }
 
 fn cant_start(error: LaunchError) -> anyhow::Error {
@@ -292,7 +316,7 @@ fn random_hex() -> Result<String, anyhow::Error> {
 }
 
 /// Prints what would be started: what headroom sets, what of the user's stays, and the arguments.
-fn show(plan: &Plan) {
+fn show(plan: &Plan) -> Result<(), anyhow::Error> {
     let (launch, users) = match plan {
         Plan::Past { launch, because } => {
             term::say(format_args!("# the agent goes past headroom{}", but(because)));
@@ -301,7 +325,7 @@ fn show(plan: &Plan) {
         Plan::Through(through) => {
             term::say(format_args!("# {}", through.said()));
             term::say(format_args!("# requests go to {}", masked::url(&through.upstream)));
-            (through.launch(NOT_STARTED), through.inherited().clone())
+            (through.launch(NOT_STARTED, Some(Path::new(NO_FOLDER)))?, through.inherited().clone())
         }
     };
     let (ours, theirs) = masked::environment(&launch, &users);
@@ -309,12 +333,20 @@ fn show(plan: &Plan) {
         term::say(format_args!("\n# {heading}"));
         lines.iter().for_each(term::say);
     }
+    for (path, text) in &launch.files {
+        term::say(format_args!("\n# {}, for this run", path.display()));
+        term::say(masked::text(&launch, text));
+    }
     term::say("\n# command");
     term::say(masked::command(&launch));
+    Ok(())
 }
 
 /// The base URL of a proxy that is not started.
 const NOT_STARTED: &str = "http://127.0.0.1:PORT/SECRET";
+
+/// The folder of a run that is not started.
+const NO_FOLDER: &str = "RUN";
 
 fn but(because: &str) -> String {
     if because.is_empty() { String::new() } else { format!(": {because}") }
