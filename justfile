@@ -27,11 +27,9 @@ savings *arguments:
 doc:
     cargo doc --no-deps --open
 
-# write the completions anew from the command line's definition
+# write the shells' completions and the manual anew from the command line's definition
 completions:
-    cargo run -- __completions bash > completions/headroom.bash
-    cargo run -- __completions zsh > completions/_headroom
-    cargo run -- __completions fish > completions/headroom.fish
+    cargo run -- __completions completions
 
 # build and install from this checkout
 install:

@@ -56,7 +56,7 @@ const OUTSIDE: &[Outside] = &[
     },
     Outside { says: &["rmcp::"], only: &["mcp"], because: "one room speaks the Model Context Protocol" },
     Outside {
-        says: &["clap::", "clap_complete"],
+        says: &["clap::", "clap_mangen"],
         only: &["cli"],
         because: "the command line is read in one place",
     },

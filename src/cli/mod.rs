@@ -1,6 +1,7 @@
 //! One file a verb. The only room that prints.
 
 pub mod bench;
+pub mod complete;
 pub mod completions;
 pub mod compress;
 pub mod config;
@@ -68,7 +69,10 @@ pub enum Verb {
     /// Run the built-in provider until it is ended
     #[command(name = "__provider", hide = true)]
     Provider(provider::Args),
-    /// Print the completions of a shell
+    /// Say what could stand next on a command line
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Args),
+    /// Write the shells' completions and the manual
     #[command(name = "__completions", hide = true)]
     Completions(completions::Args),
 }
@@ -93,6 +97,7 @@ pub fn main() -> ExitCode {
         Verb::Leader(args) => leader::run(args),
         Verb::DemoAgent(args) => demo::run_agent(args),
         Verb::Provider(args) => provider::run(args),
+        Verb::Complete(args) => complete::run(args),
         Verb::Completions(args) => completions::run(args),
     };
     verdict.unwrap_or_else(|error| term::fail(&error))

@@ -108,7 +108,8 @@ pub(super) fn prices(config: &Config) -> Result<Arc<Prices>, Failure> {
 
 /// The store that holds the record; `None` when there is none yet.
 pub(super) fn record(config: &Config) -> Result<Option<Arc<Store>>, Failure> {
-    if !config.data_dir().exists() {
+    // The folder alone may hold launchers only; opening would make a store.
+    if !config.data_dir().join("headroom.db").exists() {
         return Ok(None);
     }
     let opened = config.open_store();

@@ -7,6 +7,7 @@ mod world;
 
 mod bench;
 mod claude;
+mod completions;
 mod demo;
 mod install;
 mod laws;
