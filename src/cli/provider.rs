@@ -4,7 +4,7 @@
 
 use super::term::{self, Verdict};
 use crate::demo::errand::{self, Step};
-use crate::demo::provider::{Provider, Rules};
+use crate::demo::provider::{Provider, Rules, WebSockets};
 use anyhow::Context;
 use std::path::PathBuf;
 
@@ -17,6 +17,9 @@ pub struct Args {
     /// Run the errand of this file: a JSON array of {"text", "think", "run", "read", "search", "call", "input"}
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
+    /// Answer a WebSocket's upgrade with this status (426: the client falls back to HTTP at once)
+    #[arg(long, value_name = "STATUS")]
+    refuse_websockets: Option<u16>,
 }
 
 /// Runs the provider until the program is ended.
@@ -33,7 +36,8 @@ pub fn run(args: Args) -> Verdict {
             errand::of_steps(steps)
         }
     };
-    let provider = Provider::start_at(args.port, Rules::default(), script)
+    let websockets = args.refuse_websockets.map_or(WebSockets::Spoken, WebSockets::Refused);
+    let provider = Provider::start_at(args.port, Rules { websockets, ..Rules::default() }, script)
         .with_context(|| format!("port {} of 127.0.0.1 can't be had", args.port))?;
     term::say(format_args!("{}", provider.base_url()));
     loop {

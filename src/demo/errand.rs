@@ -30,28 +30,28 @@ pub struct Step {
     pub input: Value,
 }
 
-/// The rounds of [`script`]: JSON, a log, source, search results, prose. Every command prints some 20 KB,
+/// The rounds of [`script`]: JSON, a log, source, search results, prose. Every command prints some 10 KB,
 /// the same on every machine, with one fact in it that is not in the command itself.
 pub const ROUNDS: &[(&str, &str)] = &[
     (
         "I'll look at the services first.",
-        r#"echo '['; seq 1001 1180 | sed 's/.*/{"id": &, "name": "service-&", "region": "eu-west-1", "replicas": 3, "image": "registry.example\/shop:2.4.1", "state": "ok"},/; 90s/"id": \([0-9]*\),\(.*\)"ok"/"id": \1,\2"FAILED, ticket FACT-JSON-\1"/'; echo '{"id": 0}]'"#,
+        r#"echo '['; seq 1001 1090 | sed 's/.*/{"id": &, "name": "service-&", "region": "eu-west-1", "replicas": 3, "image": "registry.example\/shop:2.4.1", "state": "ok"},/; 60s/"id": \([0-9]*\),\(.*\)"ok"/"id": \1,\2"FAILED, ticket FACT-JSON-\1"/'; echo '{"id": 0}]'"#,
     ),
     (
         "One of them has failed. Its log will say more.",
-        r#"seq -w 1 260 | sed 's/.*/2026-03-04T10:00:00Z INFO  request handled path=\/api\/items\/& status=200 took=12ms/; 170s/INFO .*items.\([0-9]*\).*/ERROR payment failed: card network timeout after 30000 ms, see FACT-LOG-\1/'"#,
+        r#"seq -w 1 150 | sed 's/.*/2026-03-04T10:00:00Z INFO  request handled path=\/api\/items\/& status=200 took=12ms/; 100s/INFO .*items.\([0-9]*\).*/ERROR payment failed: card network timeout after 30000 ms, see FACT-LOG-\1/'"#,
     ),
     (
         "Now the source of the payment client.",
-        r#"seq 1 140 | sed 's/.*/pub fn retry_&(order: \&Order, attempts: u32) -> Result<Receipt, Error> { client.charge(order, attempts + &) }/; 77s/retry_\([0-9]*\)(.*/retry_\1(order: \&Order) -> Result<Receipt, Error> { unreachable!("FACT-CODE-\1") }/'"#,
+        r#"seq 1 90 | sed 's/.*/pub fn retry_&(order: \&Order, attempts: u32) -> Result<Receipt, Error> { client.charge(order, attempts + &) }/; 50s/retry_\([0-9]*\)(.*/retry_\1(order: \&Order) -> Result<Receipt, Error> { unreachable!("FACT-CODE-\1") }/'"#,
     ),
     (
         "Who calls it?",
-        r#"seq 1 200 | sed 's/.*/src\/checkout\/handler_&.rs:&:    let receipt = client.retry(order, attempts)?; \/\/ TODO: handle a timeout/; 123s/_\([0-9]*\)\.rs:\(.*\)TODO.*/_\1.rs:\2FIXME FACT-GREP-\1/'"#,
+        r#"seq 1 120 | sed 's/.*/src\/checkout\/handler_&.rs:&:    let receipt = client.retry(order, attempts)?; \/\/ TODO: handle a timeout/; 70s/_\([0-9]*\)\.rs:\(.*\)TODO.*/_\1.rs:\2FIXME FACT-GREP-\1/'"#,
     ),
     (
         "And what does the runbook say?",
-        r#"seq 1 90 | sed 's/.*/Section &. When the payment provider is slow, the on-call person first looks at the dashboard of the region, then at the queue, and writes down what was seen before anything is changed./; 45s/Section \([0-9]*\)\..*/Section \1. The number of the on-call phone is FACT-PROSE-\1./'"#,
+        r#"seq 1 60 | sed 's/.*/Section &. When the payment provider is slow, the on-call person first looks at the dashboard of the region, then at the queue, and writes down what was seen before anything is changed./; 40s/Section \([0-9]*\)\..*/Section \1. The number of the on-call phone is FACT-PROSE-\1./'"#,
     ),
 ];
 

@@ -164,6 +164,11 @@ impl Turn {
         Turn::of(Answer::Bytes(bytes.into()))
     }
 
+    /// Says these blocks.
+    pub fn of_pieces(pieces: impl IntoIterator<Item = Piece>) -> Turn {
+        Turn::of(Answer::Message(pieces.into_iter().collect()))
+    }
+
     fn of(answer: Answer) -> Turn {
         Turn {
             answer,

@@ -13,6 +13,7 @@ mod install;
 mod laws;
 mod ledger;
 mod provider;
+mod provider_wires;
 mod proxy_answers;
 mod proxy_fake;
 mod proxy_guard;

@@ -588,6 +588,66 @@ impl Client {
 pub const LOGIN: &[(&str, &str)] =
     &[("content-type", "application/json"), ("x-api-key", "sk-test"), ("anthropic-version", "2023-06-01")];
 
+/// A WebSocket of the Responses wire.
+pub struct Socket {
+    inner: tokio_tungstenite::tungstenite::WebSocket<TcpStream>,
+}
+
+impl Client {
+    /// Asks for a WebSocket, with a login; gives the status when it is refused.
+    #[track_caller]
+    pub fn socket(&self, path: &str) -> Result<Socket, u16> {
+        use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error, HandshakeError, client};
+        let uri = format!("ws://{}{}{path}", self.host, self.path).parse().expect("a URL");
+        let request = ClientRequestBuilder::new(uri)
+            .with_header("Authorization", "Bearer sk-test")
+            .with_header("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits");
+        match client(request, self.connect()) {
+            Ok((inner, _)) => Ok(Socket { inner }),
+            Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
+            Err(error) => panic!("no upgrade: {error}"),
+        }
+    }
+}
+
+impl Socket {
+    /// Sends one message.
+    #[track_caller]
+    pub fn send(&mut self, message: &Value) {
+        let text = message.to_string();
+        self.inner.send(text.into()).expect("the other end listens");
+    }
+
+    /// The next message; `None` when the other end closed or broke off.
+    pub fn next(&mut self) -> Option<Value> {
+        loop {
+            match self.inner.read() {
+                Ok(message) if message.is_text() => {
+                    return serde_json::from_str(message.to_text().ok()?).ok();
+                }
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends one message and reads the events of its answer, up to the one that ends it.
+    #[track_caller]
+    pub fn ask(&mut self, message: &Value) -> Vec<Value> {
+        self.send(message);
+        let mut events = Vec::new();
+        while let Some(event) = self.next() {
+            let ends = ["response.completed", "response.failed", "response.incomplete", "error"];
+            let last = ends.iter().any(|end| event["type"] == *end);
+            events.push(event);
+            if last {
+                break;
+            }
+        }
+        events
+    }
+}
+
 /// An answer that is still coming.
 pub struct Answering {
     reader: BufReader<TcpStream>,

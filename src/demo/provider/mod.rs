@@ -15,6 +15,7 @@ mod route;
 mod send;
 mod side;
 mod stream;
+mod websocket;
 
 pub mod anthropic;
 mod chat;
@@ -56,6 +57,8 @@ pub struct Rules {
     pub checks: Checks,
     /// Whether thoughts must come back as they were said.
     pub thoughts: Thoughts,
+    /// Whether it speaks the Responses wire over a WebSocket.
+    pub websockets: WebSockets,
 }
 
 impl Default for Rules {
@@ -66,6 +69,7 @@ impl Default for Rules {
             shortest_gemini_prefix: Tokens(2048),
             checks: Checks::All,
             thoughts: Thoughts::Bound,
+            websockets: WebSockets::Spoken,
         }
     }
 }
@@ -97,6 +101,15 @@ pub enum Thoughts {
     Free,
 }
 
+/// Whether the Responses wire is spoken over a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebSockets {
+    /// An upgrade is taken.
+    Spoken,
+    /// It is answered with this status.
+    Refused(u16),
+}
+
 /// A provider that runs; stops when dropped.
 pub struct Provider {
     address: SocketAddr,
@@ -107,13 +120,13 @@ pub struct Provider {
 /// A request that came, and what became of it.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// The method.
+    /// The method; `WS` for a message of a WebSocket, whose upgrade is a `GET` of its own.
     pub method: String,
     /// Path and query, as sent.
     pub target: String,
-    /// Headers in the order and the case in which they came.
+    /// Headers in the order and the case in which they came; a message has those of its upgrade.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The body, unchunked.
+    /// The body, unchunked; or the message.
     pub body: Bytes,
     /// When it had come in whole, since the provider began.
     pub at: Duration,
@@ -348,8 +361,20 @@ impl State {
     }
 
     /// Writes a request down; gives its number.
-    fn see(&mut self, seen: Seen) -> usize {
-        self.seen.push(seen);
+    fn see(&mut self, request: Request, at: Duration) -> usize {
+        self.seen.push(Seen {
+            method: request.method,
+            target: request.target,
+            headers: request.headers,
+            body: Bytes::from(request.body),
+            at,
+            status: 0,
+            wire: None,
+            usage: None,
+            refused: String::new(),
+            answered: None,
+            left: None,
+        });
         self.seen.len() - 1
     }
 }
@@ -381,7 +406,11 @@ async fn converse(mut stream: TcpStream, house: Arc<House>) {
             }
         };
         let closes = request.closes();
-        let (number, planned) = plan(&house, request);
+        let route = route(&request);
+        if route == Route::Upgrade && house.rules.websockets == WebSockets::Spoken {
+            return websocket::converse(stream, pending, &house, request).await;
+        }
+        let (number, planned) = plan(&house, request, route);
         match perform(&mut stream, planned).await {
             Performed::Whole => house.note(number, |seen, now| seen.answered = Some(now)),
             Performed::ClientLeft => {
@@ -397,25 +426,12 @@ async fn converse(mut stream: TcpStream, house: Arc<House>) {
 }
 
 /// Writes the request down and decides what to answer.
-fn plan(house: &House, request: Request) -> (usize, Planned) {
-    let route = route(&request);
+fn plan(house: &House, request: Request, route: Route) -> (usize, Planned) {
     let login = login(&request).to_owned();
     let head_only = request.method == "HEAD";
     let mut guard = house.state();
     let state = &mut *guard;
-    let number = state.see(Seen {
-        method: request.method,
-        target: request.target,
-        headers: request.headers,
-        body: Bytes::from(request.body),
-        at: house.began.elapsed(),
-        status: 0,
-        wire: None,
-        usage: None,
-        refused: String::new(),
-        answered: None,
-        left: None,
-    });
+    let number = state.see(request, house.began.elapsed());
     let (status, planned) = match route {
         Route::Ask(ask) => {
             let raw = state.seen[number].body.clone();
@@ -427,10 +443,18 @@ fn plan(house: &House, request: Request) -> (usize, Planned) {
         Route::Side(answer) => (200, Planned::json(200, &answer.to_string())),
         Route::Life => (200, Planned::reply(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec())),
         Route::Seen => (200, Planned::json(200, &told(state).to_string())),
-        Route::Upgrade | Route::Nothing if head_only => {
+        Route::Upgrade => {
+            let status = match house.rules.websockets {
+                WebSockets::Refused(status) => status,
+                WebSockets::Spoken => 400,
+            };
+            let fault = Fault::of(status, "invalid_request_error", "A WebSocket is not to be had here.");
+            (status, Planned::json(status, &error_body(Wire::Responses, &fault)))
+        }
+        Route::Nothing if head_only => {
             (404, Planned::reply(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()))
         }
-        Route::Upgrade | Route::Nothing => {
+        Route::Nothing => {
             let target = &state.seen[number].target;
             let fault = Fault::of(404, "not_found_error", &format!("Not found: {}", path_of(target)));
             (404, Planned::json(404, &error_body(Wire::Anthropic, &fault)))
@@ -462,13 +486,22 @@ fn planned(state: &mut State, ask: &Ask, decided: Decided) -> (u16, Planned) {
             (0, planned)
         }
         Decided::Says(message, turn) => {
-            if message.wire == Wire::Responses && message.body["store"] != false {
-                let (id, kept) = (responses::id(&message), responses::kept(&message));
-                state.kept.insert(id, kept);
-            }
+            keep(state, &message);
             (200, said(ask, &message, &turn))
         }
     }
+}
+
+/// Keeps a response that the client did not ask to forget; gives what it leaves behind.
+fn keep(state: &mut State, message: &Message) -> Option<(String, Arc<responses::Kept>)> {
+    if message.wire != Wire::Responses {
+        return None;
+    }
+    let (id, kept) = (responses::id(message), responses::kept(message));
+    if message.body["store"] != false {
+        state.kept.insert(id.clone(), kept.clone());
+    }
+    Some((id, kept))
 }
 
 /// An answer on its way.
