@@ -167,6 +167,8 @@ pub enum Rules {
     None,
     /// Claude Code's settings files and policies.
     Claude,
+    /// Codex's configuration, profiles and login.
+    Codex,
 }
 
 fn asks_for_version() -> Vec<String> {

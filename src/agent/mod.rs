@@ -10,6 +10,7 @@ pub mod definition;
 pub mod plan;
 
 pub mod claude;
+pub mod codex;
 pub mod environment;
 pub mod filling;
 pub mod json;

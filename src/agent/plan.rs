@@ -5,6 +5,7 @@
 //! whether there is a way back; [`Through::launch`] gives the command.
 
 use super::claude::{self, Arguments};
+use super::codex;
 use super::definition::{Agent, FileForRun, Login, NO_LOGIN, Retrieval, Rules, Speech, Upstream, When};
 use super::environment::Environment;
 use super::filling::{Filling, place_of, places_in};
@@ -46,9 +47,10 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     let given = flags.given.get("--settings");
     let found = match agent.rules {
         Rules::Claude => claude::look(around, given, &Arguments(before_dashes)),
+        Rules::Codex => codex::look(agent, around, &as_it_is.program, before_dashes),
         Rules::None => Findings::default(),
     };
-    if let Some(because) = past_by_variables(agent, around, &found) {
+    if let Some(because) = found.past.clone().or_else(|| past_by_variables(agent, around, &found)) {
         return Ok(Plan::Past { launch: as_it_is, because });
     }
 
@@ -63,15 +65,16 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     if !agent.untested.is_empty() {
         notices.push(format!("untested: {}", agent.untested));
     }
-    if matches!(agent.wire, Speech::OpenaiResponses | Speech::Gemini) {
+    if agent.wire == Speech::Gemini {
         notices.push("nothing will be saved yet, because headroom does not speak its language".to_owned());
     }
     notices.extend(hold.iter().map(|when| when.said.clone()).filter(|said| !said.is_empty()));
     let chosen = hold.iter().rev().find_map(|when| agent.upstreams.get(when.upstream.as_ref()?));
     let chosen = chosen.unwrap_or(&agent.upstream);
+    notices.extend(found.notices.iter().cloned());
     let own = match &around.upstream {
         Some(url) => Some(Place { url: url.clone(), suffix: chosen.suffix.clone() }),
-        None => upstream(chosen, around, &found, &mut notices),
+        None => found.upstream.clone().or_else(|| upstream(chosen, around, &found, &mut notices)),
     };
     let Some(own) = own else {
         return Ok(Plan::Past { launch: as_it_is, because: nowhere(chosen) });
@@ -432,10 +435,13 @@ impl Through {
         let sometimes = self.hold.iter().flat_map(|when| &when.after_command);
         let behind = retrieval.after_command.iter().chain(&agent.after_command).chain(sometimes);
         let behind = behind.map(|template| OsString::from(fill(template)));
-        let mut own = self.arguments.iter().cloned();
+        let (own, after_dashes) = self.arguments.split_at(before_dashes(&self.arguments).len());
+        let mut own = own.iter().cloned();
         arguments.extend(own.next());
         arguments.extend(behind);
         arguments.extend(own);
+        arguments.extend(self.found.behind.iter().map(|template| OsString::from(fill(template))));
+        arguments.extend(after_dashes.iter().cloned());
         Ok(Launch { arguments, environment, files, ..self.as_it_is.clone() })
     }
 
@@ -555,6 +561,14 @@ pub struct Findings {
     pub sources: Vec<Source>,
     /// Why the retrieval tool can't be handed over.
     pub no_tool: Option<String>,
+    /// Why the agent goes past us (empty when there is nothing to say); `None` when it does not.
+    pub past: Option<String>,
+    /// Where its requests go, when its settings say so otherwise than by a variable.
+    pub upstream: Option<Place>,
+    /// Templates of arguments that are put behind all of the user's own.
+    pub behind: Vec<String>,
+    /// What there is to say before the launch, a clause each.
+    pub notices: Vec<String>,
 }
 
 /// A place that sets variables for the agent.
@@ -661,9 +675,23 @@ fn past_by_variables(agent: &Agent, around: &Around, found: &Findings) -> Option
 
 /// Where requests go, and what the agent's own URL has to end in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    url: String,
-    suffix: String,
+pub struct Place {
+    /// The URL, without a slash at its end.
+    pub url: String,
+    /// What the agent's URL ends in beside it; empty, or begins with a slash.
+    pub suffix: String,
+}
+
+impl Place {
+    /// A URL that the agent knows in whole: what it asks us for ends as it does.
+    pub fn of(url: &str) -> Place {
+        let url = url.trim_end_matches('/');
+        let host = url.find("://").map_or(0, |at| at + 3);
+        match url[host..].rfind('/') {
+            Some(at) => Place { url: url[..host + at].to_owned(), suffix: url[host + at..].to_owned() },
+            None => Place { url: url.to_owned(), suffix: String::new() },
+        }
+    }
 }
 
 /// What the user had configured, else the provider's own; `None` when there is neither.

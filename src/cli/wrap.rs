@@ -2,6 +2,7 @@
 
 use super::term::{self, Failure, Verdict, exit};
 use crate::agent::claude;
+use crate::agent::codex;
 use crate::agent::definition::{self, Agent};
 use crate::agent::environment::Environment;
 use crate::agent::itself;
@@ -261,7 +262,7 @@ fn around(outer: &Outer, upstream: Option<String>) -> Result<Around, anyhow::Err
         environment,
         folder,
         headroom: itself::path().context("could not find headroom's own program")?,
-        policies: claude::policy_folders(),
+        policies: [claude::policy_folders(), codex::policy_folders()].concat(),
         upstream,
         ended: match outer {
             Outer::Ended(base_url) => Some(base_url.clone()),
