@@ -113,6 +113,7 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
     let counters = Arc::new(Counters::default());
     let faults = Faults::new(counters.clone(), setup.store.clone());
     let (settler, settling) = settle::begin(setup.store.clone(), faults.clone());
+    let (drain, draining) = watch::channel(false);
     let house = Arc::new(House {
         secret: setup.secret,
         run: setup.run,
@@ -126,6 +127,7 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         counters: counters.clone(),
         faults,
         open: Doors::default(),
+        draining: draining.clone(),
         strangers: Arc::default(),
         #[cfg(test)]
         trip: Arc::default(),
@@ -137,7 +139,6 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         .enable_all()
         .build()
         .map_err(ProxyError::Threads)?;
-    let (drain, draining) = watch::channel(false);
     let listener = {
         let _inside = runtime.enter();
         tokio::net::TcpListener::from_std(listener)
@@ -267,6 +268,8 @@ struct House {
     counters: Arc<Counters>,
     faults: Faults,
     open: Doors,
+    /// True once it is to end.
+    draining: watch::Receiver<bool>,
     strangers: Arc<Strangers>,
     /// Makes accepting panic once.
     #[cfg(test)]

@@ -1,7 +1,7 @@
 //! OpenAI Responses over a WebSocket, through a running proxy.
 
 use crate::proxy_fake::{Fake, Heard, Next, before, reset, setup};
-use crate::world::{Client, eventually};
+use crate::world::{Client, PATIENCE, eventually};
 use headroom::proxy::{self, Running};
 use headroom::store::{Filter, Limits, RequestRow, Store};
 use proptest::prelude::*;
@@ -497,4 +497,30 @@ fn each_response_that_was_asked_for_is_one_request_in_the_record() {
     let rows = rows(&store, 4);
     let seen: Vec<_> = rows.iter().map(|row| (row.status, row.complete)).collect();
     assert_eq!(seen, [(200, true), (529, true), (200, true), (200, false)]);
+}
+
+#[test]
+fn a_drain_waits_for_an_answer_and_not_for_a_silent_web_socket() {
+    let (go, going) = mpsc::channel();
+    let going = Mutex::new(going);
+    let upstream = agreeing(move |stream| {
+        while read_message(stream).is_some() {
+            let _ = stream.write_all(&said(&json!({"type": "response.created", "response": {"id": "r"}})));
+            let _ = going.lock().unwrap().recv();
+            let _ = stream.write_all(&said(&json!({"type": "response.completed", "response": {"id": "r"}})));
+        }
+        Next::Close
+    });
+    let (proxy, client) = before(&upstream);
+    let mut silent = opened(&client);
+    let mut stream = opened(&client);
+    stream.write_all(&event(&json!({"type": "response.create", "input": []}))).unwrap();
+    assert_eq!(read_message(&mut stream).unwrap()["type"], "response.created");
+    let draining = std::thread::spawn(move || proxy.drain(PATIENCE));
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0, "nobody waits for it");
+    assert!(!draining.is_finished());
+    go.send(()).unwrap();
+    assert_eq!(read_message(&mut stream).unwrap()["type"], "response.completed");
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    draining.join().unwrap();
 }

@@ -195,6 +195,11 @@ impl Divider {
         }
     }
 
+    /// True between two frames, where no message is open.
+    pub(super) fn is_between(&self) -> bool {
+        self.passing == 0 && self.held == 0 && !self.open
+    }
+
     /// How much of a text message may have to be held before [`Divider::next`] says what it is:
     /// beyond it there is no use in reading on.
     pub(super) fn room(&self) -> usize {
@@ -351,6 +356,11 @@ impl Messages {
             self.take(payload, &mut each);
         }
         Ok(())
+    }
+
+    /// True between two frames, where no message is open.
+    pub(super) fn is_between(&self) -> bool {
+        self.left == 0 && self.head.is_empty() && self.inside == Inside::Nothing
     }
 
     /// Reads a head; gives how many of `bytes` belong to it, or `None` when all do and it is not whole.

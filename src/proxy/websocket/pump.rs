@@ -31,7 +31,12 @@ pub(super) struct Pump<C, U> {
     outward: Outward,
     homeward: Homeward,
     talk: Talk,
+    /// Resolves when the proxy is to end.
+    ending: Ending,
+    ends: bool,
 }
+
+type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What is known of the conversation.
 struct Talk {
@@ -80,6 +85,11 @@ struct Homeward {
 
 impl<C, U> Pump<C, U> {
     pub(super) fn new(client: C, upstream: U, scribe: Scribe, responses: Responses) -> Pump<C, U> {
+        let mut draining = scribe.house.draining.clone();
+        let ending = async move {
+            // An error means that the proxy is gone already.
+            let _ = draining.wait_for(|now| *now).await;
+        };
         Pump {
             client,
             upstream,
@@ -91,6 +101,8 @@ impl<C, U> Pump<C, U> {
                 divider: Some(Divider::new(LONGEST_WHOLE)),
                 ear: Messages::default(),
             },
+            ending: Box::pin(ending),
+            ends: false,
         }
     }
 }
@@ -103,7 +115,7 @@ where
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
-        let Pump { client, upstream, outward, homeward, talk } = self.get_mut();
+        let Pump { client, upstream, outward, homeward, talk, ending, ends } = self.get_mut();
         if !homeward.done {
             match homeward.poll(client, upstream, talk, task) {
                 Poll::Ready(Ok(())) => homeward.done = true,
@@ -118,11 +130,17 @@ where
                 Poll::Pending => {}
             }
         }
-        if outward.done && homeward.done { Poll::Ready(()) } else { Poll::Pending }
+        *ends = *ends || ending.as_mut().poll(task).is_ready();
+        let silent = || outward.is_idle() && homeward.is_idle() && talk.is_over();
+        if (outward.done && homeward.done) || (*ends && silent()) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 impl Homeward {
+    fn is_idle(&self) -> bool {
+        self.leaving.is_empty() && self.flushed
+    }
+
     /// Hands on what comes, until the upstream ends.
     ///
     /// # Errors
@@ -167,6 +185,10 @@ impl Homeward {
 }
 
 impl Outward {
+    fn is_idle(&self) -> bool {
+        self.leaving.is_empty() && self.flushed && self.came.is_empty() && self.looked_at.is_none()
+    }
+
     /// Sends on what comes, rewritten where it is to be, until the client ends.
     ///
     /// # Errors
@@ -276,6 +298,10 @@ impl Outward {
             }
             Ok(Part::Message(length)) => {
                 let came = self.came.split_to(length).freeze();
+                if WAITING < length {
+                    // The memory of a long message is not kept for what is behind it.
+                    self.came = BytesMut::from(&self.came[..]);
+                }
                 let (scribe, frames) = (talk.scribe.clone(), came.clone());
                 let work = tokio::task::spawn_blocking(move || scribe.read(&frames));
                 self.looked_at = Some(LookedAt { came, step: Step::Reading(work) });
@@ -287,6 +313,13 @@ impl Outward {
 }
 
 impl Talk {
+    /// True when nobody waits for anything; of a tunnel that is not known.
+    fn is_over(&self) -> bool {
+        self.divider.as_ref().is_some_and(Divider::is_between)
+            && self.ear.is_between()
+            && self.responses.is_empty()
+    }
+
     /// Makes a bill for the response that was asked for; gives what leaves instead of the message that came.
     fn written(&mut self, written: Written) -> Option<Bytes> {
         Counters::one_more(&self.scribe.house.counters.requests);

@@ -36,6 +36,11 @@ impl Responses {
         Responses { wire, settler, open: VecDeque::new() }
     }
 
+    /// True when none is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Another one was asked for.
     pub(super) fn asked(&mut self, receipt: Receipt) {
         if self.open.len() == MOST_OPEN {
