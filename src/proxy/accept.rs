@@ -5,9 +5,9 @@
 //! shown the secret yet can't keep others out.
 
 use super::House;
+use super::apology::no_answer;
 use super::counts::Counters;
 use super::flush::{Flushes, Watched};
-use super::relay::no_answer;
 use super::serve::serve;
 use crate::refusal::Refusal;
 use futures_util::FutureExt;
@@ -80,7 +80,7 @@ async fn connection(stream: TcpStream, house: Arc<House>, mut draining: watch::R
             let served = AssertUnwindSafe(serve(house, guest, request)).catch_unwind().await;
             Ok::<_, Infallible>(served.unwrap_or_else(|_| {
                 house.faults.count(Refusal::Panicked);
-                no_answer("into trouble of its own: a panic in the proxy")
+                no_answer(None, "into trouble of its own: a panic in the proxy")
             }))
         }
     });

@@ -9,8 +9,10 @@ mod guard;
 mod route;
 mod serve;
 
+mod apology;
 mod bench;
 mod body;
+mod client;
 mod connect;
 mod counts;
 mod flush;
@@ -24,7 +26,7 @@ mod websocket;
 
 pub use connect::Outbound;
 pub use counts::Counts;
-pub use upstreams::{Upstreams, VENDORS, Vendor};
+pub use upstreams::{Upstreams, VENDORS, Vendor, variable_of};
 
 use crate::rewrite::Settings;
 use crate::store::{Scope, Store};

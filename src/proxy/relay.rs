@@ -11,8 +11,8 @@ use crate::refusal::Refusal;
 use crate::wire::usage::Listener;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
-use hyper::{Response, StatusCode, Version};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use hyper::{Response, Version};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,22 +40,6 @@ pub(super) fn relay(
         head,
         Answer::Relayed(Box::new(Relayed { body, heard: bill, failed: None, flushes: flushes.clone() })),
     )
-}
-
-/// What the client is told when no answer came: the provider's error shape, with who speaks,
-/// which host, and why.
-pub(super) fn no_answer(said: &str) -> Response<Answer> {
-    let body = serde_json::json!({
-        "type": "error",
-        "error": {
-            "type": "api_error",
-            "message": format!("headroom, the proxy on this machine, got {said}"),
-        },
-    });
-    let mut answer = Response::new(Answer::short(&format!("{body}\n")));
-    *answer.status_mut() = StatusCode::BAD_GATEWAY;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
 }
 
 /// An answer's body.

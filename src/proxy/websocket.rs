@@ -11,11 +11,12 @@ mod pump;
 mod responses;
 
 use super::House;
+use super::client;
 use super::counts::Counters;
 use super::headers;
 use super::now;
 use super::relay::Answer;
-use super::serve::{Trip, billing, caller, untouched};
+use super::serve::{Trip, untouched};
 use super::tunnel::{self, End};
 use crate::receipt::{Billing, Receipt};
 use crate::refusal::Refusal;
@@ -41,8 +42,8 @@ pub(super) async fn open(trip: &Trip<'_>, request: Request<Incoming>, wire: Wire
     let (mut head, body) = request.into_parts();
     head.headers = headers::without(head.headers, &SEC_WEBSOCKET_EXTENSIONS);
     let scribe = Scribe {
-        caller: caller(trip.house, &head.headers, wire, Writes::Keep),
-        billing: billing(&head.headers),
+        caller: trip.caller(&head.headers, wire, Writes::Keep),
+        billing: client::billing(&head.headers, trip.target),
         house: trip.house.clone(),
     };
     tunnel::join(trip, Request::from_parts(head, body), |agreed| {

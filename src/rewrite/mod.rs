@@ -156,6 +156,9 @@ pub enum Writes {
     Keep,
     /// Nothing (`count_tokens`): the same bytes as [`Writes::Keep`] would give.
     Nothing,
+    /// That what is new went as it came: the request only hands a history in once more, to be made into a
+    /// summary, and nothing can be asked back from there.
+    Verbatim,
 }
 
 /// Runs compressor jobs.
@@ -419,6 +422,9 @@ impl Request<'_> {
 
     /// The session's frozen settings, as far as they allow anything.
     fn frozen(&self, store: &Store, receipt: &mut Receipt) -> Result<Session, Refusal> {
+        if self.caller.writes == Writes::Verbatim {
+            return Err(Refusal::NoWayBack);
+        }
         let settings = self.desk.settings;
         let fresh = Frozen {
             profile: settings.profile.name().to_owned(),
@@ -434,7 +440,9 @@ impl Request<'_> {
                     fresh
                 })
             }
-            Writes::Nothing => store.begun(&receipt.session).ok().flatten().unwrap_or(fresh),
+            Writes::Nothing | Writes::Verbatim => {
+                store.begun(&receipt.session).ok().flatten().unwrap_or(fresh)
+            }
         };
         if !(frozen.on && settings.on) {
             return Err(Refusal::Off);
@@ -498,7 +506,7 @@ impl Request<'_> {
         originals: &[Original],
         receipt: &mut Receipt,
     ) {
-        let Some(store) = self.desk.store.filter(|_| self.caller.writes == Writes::Keep) else {
+        let Some(store) = self.desk.store.filter(|_| self.caller.writes != Writes::Nothing) else {
             return;
         };
         let pins: Vec<(Chain, Pin)> = fresh
