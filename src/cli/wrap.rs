@@ -223,25 +223,30 @@ enum Outer {
 impl Outer {
     fn around_us() -> Outer {
         let Some(base_url) = env::get(env::HEADROOM_PROXY) else { return Outer::None };
-        let address = base_url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
-        let address = address.and_then(|address| address.parse().ok());
-        let ours = address.filter(|address: &SocketAddr| address.ip().is_loopback());
-        match ours.is_some_and(|address| a_headroom_listens(address).unwrap_or(false)) {
+        match is_a_headroom(&base_url) {
             true => Outer::Alive(base_url),
             false => Outer::Ended(base_url),
         }
     }
 }
 
-/// True when a proxy of ours is there: it refuses, in its own words, whoever comes without the secret. Whatever else
+/// True when a proxy of ours listens where this URL leads.
+pub(super) fn is_a_headroom(url: &str) -> bool {
+    let address = url.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    let address = address.map(|address| address.replace("localhost:", "127.0.0.1:"));
+    let address = address.and_then(|address| address.parse().ok());
+    let ours = address.filter(|address: &SocketAddr| address.ip().is_loopback());
+    ours.is_some_and(|address| a_headroom_listens(address).unwrap_or(false))
+}
+
+/// True when a proxy of ours is there: it refuses, in its own words, whoever takes it for another host. Whatever else
 /// has got the port meanwhile must not be sent a login.
 fn a_headroom_listens(address: SocketAddr) -> std::io::Result<bool> {
     const PATIENCE: Duration = Duration::from_millis(500);
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let head = format!("GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes())?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: headroom.invalid\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(2000).read_to_string(&mut answer)?;
     Ok(answer.ends_with("refused by headroom\n"))

@@ -41,6 +41,107 @@ pub const ZDOTDIR: Variable = Variable { name: "ZDOTDIR", meaning: "the folder o
 pub const XDG_CONFIG_HOME: Variable =
     Variable { name: "XDG_CONFIG_HOME", meaning: "the folder of fish's start-up file" };
 
+/// With a name behind it (`_` for `-`): where that upstream is.
+pub const UPSTREAM_PREFIX: &str = "HEADROOM_UPSTREAM_";
+
+/// A variable by which the user's agents are told where a vendor is.
+#[derive(Clone, Copy, Debug)]
+pub struct Agents {
+    /// The vendor's name.
+    pub vendor: &'static str,
+    /// The variable.
+    pub variable: Variable,
+    /// What stands in it.
+    pub holds: Holds,
+}
+
+/// What stands in a variable of the user's agents.
+#[derive(Clone, Copy, Debug)]
+pub enum Holds {
+    /// A base URL; some agents want it with this at its end.
+    Url {
+        /// What our paths begin with already.
+        may_end: &'static str,
+    },
+    /// A base URL with the API's version at its end.
+    UrlThatEnds {
+        /// What our paths begin with already.
+        in_: &'static str,
+    },
+    /// A part of a host's name.
+    PartOf {
+        /// What stands before it.
+        before: &'static str,
+        /// What stands after it.
+        after: &'static str,
+    },
+}
+
+/// The variables of the user's agents that say where a vendor is, the surest of each vendor first.
+pub const AGENTS: &[Agents] = &[
+    url("anthropic", "ANTHROPIC_BASE_URL", "where Anthropic's API is", "/v1"),
+    version("openai", "OPENAI_BASE_URL", "where OpenAI's API is"),
+    version("openai", "OPENAI_API_BASE", "where OpenAI's API is"),
+    url("gemini", "GOOGLE_GEMINI_BASE_URL", "where Gemini's API is", "/v1beta"),
+    url("code-assist", "CODE_ASSIST_ENDPOINT", "where Code Assist is", "/v1internal"),
+    url("vertex", "GOOGLE_VERTEX_BASE_URL", "where Vertex AI is", "/v1"),
+    url("vertex", "ANTHROPIC_VERTEX_BASE_URL", "where Vertex AI is", "/v1"),
+    part("vertex", "CLOUD_ML_REGION", "the region of Vertex AI", "https://", "-aiplatform.googleapis.com"),
+    url("azure", "AZURE_OPENAI_ENDPOINT", "where Azure OpenAI is", "/openai"),
+    url("foundry", "ANTHROPIC_FOUNDRY_BASE_URL", "where Foundry is", "/anthropic"),
+    part(
+        "foundry",
+        "ANTHROPIC_FOUNDRY_RESOURCE",
+        "the resource in Foundry",
+        "https://",
+        ".services.ai.azure.com",
+    ),
+    url("bedrock", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "where Bedrock is", "/"),
+    url("bedrock", "ANTHROPIC_BEDROCK_BASE_URL", "where Bedrock is", "/"),
+    part("bedrock", "AWS_REGION", "the region of Bedrock", "https://bedrock-runtime.", ".amazonaws.com"),
+    part(
+        "bedrock",
+        "AWS_DEFAULT_REGION",
+        "the region of Bedrock",
+        "https://bedrock-runtime.",
+        ".amazonaws.com",
+    ),
+];
+
+const fn url(
+    vendor: &'static str,
+    name: &'static str,
+    meaning: &'static str,
+    may_end: &'static str,
+) -> Agents {
+    Agents { vendor, variable: Variable { name, meaning }, holds: Holds::Url { may_end } }
+}
+
+const fn version(vendor: &'static str, name: &'static str, meaning: &'static str) -> Agents {
+    Agents { vendor, variable: Variable { name, meaning }, holds: Holds::UrlThatEnds { in_: "/v1" } }
+}
+
+const fn part(
+    vendor: &'static str,
+    name: &'static str,
+    meaning: &'static str,
+    before: &'static str,
+    after: &'static str,
+) -> Agents {
+    Agents { vendor, variable: Variable { name, meaning }, holds: Holds::PartOf { before, after } }
+}
+
+/// Name and value of every variable that begins with [`UPSTREAM_PREFIX`], by name.
+pub fn upstreams() -> Vec<(String, String)> {
+    let ours = |name: &String| UPSTREAM_PREFIX.len() < name.len() && name.starts_with(UPSTREAM_PREFIX);
+    let texts = all()
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut found: Vec<_> = texts.filter(|(name, _)| ours(name)).collect();
+    found.sort();
+    found
+}
+
 /// The variables that are headroom's own, in the order `headroom config show` prints them.
 pub const OWN: &[Variable] = &[HEADROOM_HOME, HEADROOM, HEADROOM_PROFILE, HEADROOM_PROXY, HEADROOM_PROJECT];
 

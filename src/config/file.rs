@@ -16,6 +16,8 @@ pub(super) struct File {
     values: Vec<(&'static str, Given, usize)>,
     /// The rules, in the order of the file.
     pub(super) rules: Vec<Rule>,
+    /// The upstreams, in the order of the file, each with its line.
+    pub(super) upstreams: Vec<(String, Given, usize)>,
 }
 
 impl File {
@@ -29,13 +31,20 @@ impl File {
             message: error.message().lines().collect::<Vec<_>>().join(", "),
         })?;
 
-        let mut file = File { path: path.to_owned(), values: Vec::new(), rules: Vec::new() };
+        let mut file =
+            File { path: path.to_owned(), values: Vec::new(), rules: Vec::new(), upstreams: Vec::new() };
         for (name, item) in document.as_table().iter() {
             let line = line_of(document.as_table().key(name).and_then(toml_edit::Key::span));
             match item.as_table_like() {
                 Some(rules) if name == "rules" => {
                     for (on, allow) in rules.iter() {
                         file.rules.push(file.rule(on, allow, line_of(span_of(rules, on)))?);
+                    }
+                }
+                Some(upstreams) if name == "upstreams" => {
+                    for (name, url) in upstreams.iter() {
+                        let line = line_of(span_of(upstreams, name));
+                        file.upstreams.push((name.to_owned(), given(url), line));
                     }
                 }
                 Some(table) => {
@@ -107,9 +116,9 @@ fn given(item: &Item) -> Given {
 /// The known key that was probably meant: `max_age` alone means `originals.max_age`.
 fn nearest(key: &str) -> &'static str {
     let last = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
-    NAMES
-        .into_iter()
-        .chain(["rules"])
-        .min_by_key(|name| text::distance(key, name).min(text::distance(key, last(name))))
-        .unwrap_or(NAMES[0])
+    let table = key.split('.').next().unwrap_or(key);
+    let tables = ["rules", "upstreams"].map(|name| (text::distance(table, name), name));
+    let keys = NAMES.map(|name| (text::distance(key, name).min(text::distance(key, last(name))), name));
+    let all = keys.into_iter().chain(tables.map(|(far, name)| (far.max(1), name)));
+    all.min_by_key(|(far, _)| *far).map_or(NAMES[0], |(_, name)| name)
 }

@@ -18,21 +18,28 @@
 //! "tool:mcp__db__query" = "never" # never | lossless | balanced | aggressive
 //! "command:git log" = "lossless"
 //! "path:**/*.csv" = "aggressive"
+//!
+//! [upstreams]                     # where each is; a vendor's name, or any of yours for `/@NAME/`
+//! azure = "https://resource.openai.azure.com"
+//! ollama = "http://127.0.0.1:11434"
 //! ```
 
 pub mod env;
 mod file;
 pub mod quantity;
+pub mod upstreams;
 
 use crate::compress::Effort;
 use crate::rewrite::rules::Rule;
 use crate::rewrite::{Profile, Settings, WayBack};
 use crate::store::{Limits, Store};
 use crate::text;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use upstreams::NamedUpstream;
 
 /// What was typed on the command line; what was not typed is `None`.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +56,8 @@ pub struct Flags {
     pub port: Option<u16>,
     /// `--upstream URL`.
     pub upstream: Option<String>,
+    /// `--upstream NAME=URL`, each as typed.
+    pub upstreams: Vec<String>,
 }
 
 /// Reads flags, environment and the user's file, in that order of precedence.
@@ -63,16 +72,18 @@ pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(source) => return Err(ConfigError::Read { path, source }),
     };
-    resolve_from(flags, &env::get, &text, folders)
+    resolve_from(flags, &env::get, &env::upstreams(), &text, folders)
 }
 
-/// The same, with the environment and the file's text handed in.
+/// The same, with the environment and the file's text handed in; `upstreams` are name and value of the
+/// variables that begin with [`env::UPSTREAM_PREFIX`].
 ///
 /// # Errors
 /// As [`resolve`].
 pub fn resolve_from(
     flags: &Flags,
     variable: &dyn Fn(env::Variable) -> Option<String>,
+    upstreams: &[(String, String)],
     text: &str,
     folders: Folders,
 ) -> Result<Config, ConfigError> {
@@ -84,6 +95,15 @@ pub fn resolve_from(
 
     let pick = Pick { file: &file };
     let limits = Limits::default();
+    let port = pick.value(&PROXY_PORT, flags.port.map(|port| Given::Whole(port.into())), None, 0)?;
+    let upstreams = upstreams::resolve(&upstreams::Said {
+        flags: &flags.upstreams,
+        variables: upstreams,
+        file: &file.upstreams,
+        path: &path,
+        variable,
+        port: port.value,
+    })?;
     Ok(Config {
         profile: pick.value(
             &PROFILE,
@@ -96,8 +116,9 @@ pub fn resolve_from(
         mcp: pick.value(&MCP, switched(flags.no_mcp, false), None, true)?,
         originals_max_bytes: pick.value(&ORIGINALS_MAX_BYTES, None, None, limits.originals_bytes)?,
         originals_max_age: pick.value(&ORIGINALS_MAX_AGE, None, None, limits.originals_age)?,
-        port: pick.value(&PROXY_PORT, flags.port.map(|port| Given::Whole(port.into())), None, 0)?,
+        port,
         upstream: pick.value(&PROXY_UPSTREAM, text_of(&flags.upstream), None, None)?,
+        upstreams,
         rules: file.rules,
         folders,
     })
@@ -122,6 +143,8 @@ pub struct Config {
     pub port: Setting<u16>,
     /// Where requests go; `None`: what the agent had configured, else the provider's own.
     pub upstream: Setting<Option<String>>,
+    /// Where each vendor is, and each further upstream that has a name; see [`upstreams`].
+    pub upstreams: Vec<NamedUpstream>,
     /// The user's rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// Where everything lies.
@@ -143,7 +166,7 @@ pub enum Origin {
     /// Typed on the command line.
     Flag(&'static str),
     /// Set in the environment.
-    Environment(&'static str),
+    Environment(Cow<'static, str>),
     /// Written in the user's file, on this line.
     File {
         /// Which file.
@@ -214,6 +237,14 @@ pub enum ConfigError {
         /// The known key that is most like it.
         nearest: &'static str,
     },
+    /// A name that no upstream can have.
+    #[error("{place}: `{name}` can't name an upstream; use small letters, digits and `-`, at most 40")]
+    UpstreamName {
+        /// The flag, the variable, or file and line.
+        place: String,
+        /// As it was written.
+        name: String,
+    },
     /// A value that a key can't take.
     #[error("{place}: `{value}` can't be the value of `{key}`; allowed: {allowed}")]
     BadValue {
@@ -251,7 +282,7 @@ impl Folders {
             return Ok(Folders {
                 config: home.clone(),
                 data: home,
-                origin: Origin::Environment(env::HEADROOM_HOME.name),
+                origin: Origin::Environment(env::HEADROOM_HOME.name.into()),
             });
         }
         let system = directories::ProjectDirs::from("", "", "headroom").ok_or(ConfigError::NoHome)?;
@@ -327,7 +358,7 @@ impl Config {
         }
     }
 
-    /// Every setting as text, in the order of the module's example; rules last.
+    /// Every setting as text, in the order of the module's example.
     pub fn entries(&self) -> Vec<Entry> {
         fn entry<T>(key: &Key<T>, setting: &Setting<T>, value: serde_json::Value) -> Entry {
             Entry { key: key.name.to_owned(), value, origin: setting.origin.clone(), meaning: key.meaning }
@@ -356,6 +387,7 @@ impl Config {
             origin: Origin::File { path: self.folders.config_file(), line: rule.line },
             meaning: "your rule",
         }));
+        entries.extend(self.upstreams.iter().map(NamedUpstream::entry));
         entries
     }
 }
@@ -543,7 +575,7 @@ impl Pick<'_> {
     ) -> Result<Setting<T>, ConfigError> {
         let said = flag
             .map(|given| (given, Origin::Flag(key.flag)))
-            .or_else(|| variable.map(|given| (given, Origin::Environment(key.variable))))
+            .or_else(|| variable.map(|given| (given, Origin::Environment(key.variable.into()))))
             .or_else(|| self.file.value(key.name));
         let Some((given, origin)) = said else {
             return Ok(Setting { value: default, origin: Origin::Default });

@@ -5,7 +5,7 @@ fn folders() -> Folders {
 }
 
 fn with(text: &str) -> Result<Config, ConfigError> {
-    resolve_from(&Flags::default(), &|_| None, text, folders())
+    resolve_from(&Flags::default(), &|_| None, &[], text, folders())
 }
 
 #[test]
@@ -30,13 +30,13 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
         "HEADROOM" => Some("off".to_owned()),
         _ => None,
     };
-    let from_environment = resolve_from(&Flags::default(), &variables, file, folders()).unwrap();
+    let from_environment = resolve_from(&Flags::default(), &variables, &[], file, folders()).unwrap();
     assert_eq!(from_environment.profile.value, Profile::Shorten(Effort::Aggressive));
-    assert_eq!(from_environment.profile.origin, Origin::Environment("HEADROOM_PROFILE"));
+    assert_eq!(from_environment.profile.origin, Origin::Environment("HEADROOM_PROFILE".into()));
     assert!(!from_environment.enabled.value);
 
     let flags = Flags { profile: Some("balanced".into()), ..Flags::default() };
-    let from_flag = resolve_from(&flags, &variables, file, folders()).unwrap();
+    let from_flag = resolve_from(&flags, &variables, &[], file, folders()).unwrap();
     assert_eq!(from_flag.profile.value, DEFAULT_PROFILE);
     assert_eq!(from_flag.profile.origin, Origin::Flag("--profile"));
 }
@@ -59,11 +59,15 @@ upstream = "https://gate.example/v1/"
 "tool:mcp__db__query" = "never"
 "command:git log" = "lossless"
 "path:**/*.csv" = "aggressive"
+[upstreams]
+azure = "https://r.openai.azure.com/"
+openai = ""
+my-gate = "http://127.0.0.1:4000"
 "#,
     )
     .unwrap();
-    let shown: Vec<String> =
-        config.entries().iter().map(|entry| format!("{} = {}", entry.key, entry.value)).collect();
+    let said = config.entries().into_iter().filter(|entry| entry.origin != Origin::Default);
+    let shown: Vec<String> = said.map(|entry| format!("{} = {}", entry.key, entry.value)).collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"
     profile = "aggressive"
     enabled = false
@@ -76,9 +80,12 @@ upstream = "https://gate.example/v1/"
     rules."tool:mcp__db__query" = "never"
     rules."command:git log" = "lossless"
     rules."path:**/*.csv" = "aggressive"
+    upstreams.openai = ""
+    upstreams.azure = "https://r.openai.azure.com"
+    upstreams.my-gate = "http://127.0.0.1:4000"
     "#);
     assert_eq!(config.rules[1].line, 14);
-    assert_eq!(NAMES.len() + 3, shown.len());
+    assert_eq!(NAMES.len() + 3 + 3, shown.len());
 }
 
 #[test]
@@ -133,6 +140,18 @@ fn a_slip_is_named_with_its_place_and_what_is_allowed() {
             "[rules]\nBash = \"never\"",
             "/h/config.toml:2: `Bash` can't be the value of `rules.\"Bash\"`; allowed: a key such as \"tool:NAME\", \"command:PREFIX\" or \"path:PATTERN\"",
         ),
+        (
+            "[upstreams]\nazure = \"r.openai.azure.com\"",
+            "/h/config.toml:2: `r.openai.azure.com` can't be the value of `upstreams.azure`; allowed: an http or https URL, or \"\"",
+        ),
+        (
+            "upstreams.\"a b\" = \"https://x\"",
+            "/h/config.toml:1: `a b` can't name an upstream; use small letters, digits and `-`, at most 40",
+        ),
+        (
+            "[upstream]\nx = \"y\"",
+            "/h/config.toml:2: unknown setting `upstream.x`; the nearest is `upstreams`",
+        ),
     ];
     for (text, want) in cases {
         assert_eq!(with(text).unwrap_err().to_string(), want, "{text}");
@@ -144,7 +163,7 @@ fn a_slip_is_named_with_its_place_and_what_is_allowed() {
 #[test]
 fn a_bad_variable_is_named_too() {
     let variables = |variable: env::Variable| (variable.name == "HEADROOM").then(|| "perhaps".to_owned());
-    let error = resolve_from(&Flags::default(), &variables, "", folders()).unwrap_err();
+    let error = resolve_from(&Flags::default(), &variables, &[], "", folders()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "$HEADROOM: `perhaps` can't be the value of `enabled`; allowed: `true` (`on`) or `false` (`off`)"
@@ -175,7 +194,7 @@ mod reading {
             ],
         ) {
             match with(&text) {
-                Ok(config) => prop_assert_eq!(config.entries().len(), NAMES.len() + config.rules.len()),
+                Ok(config) => prop_assert_eq!(config.entries().len(), NAMES.len() + config.rules.len() + config.upstreams.len()),
                 Err(error) => {
                     let said = error.to_string();
                     let line: usize = said

@@ -20,6 +20,7 @@ mod proxy_guard;
 mod proxy_life;
 mod proxy_requests;
 mod proxy_roads;
+mod proxy_routes;
 mod readme;
 mod rewrite;
 mod shims;

@@ -176,6 +176,12 @@ impl World {
         RunningProxy::start(self.headroom(&arguments))
     }
 
+    /// Starts `headroom proxy` with these arguments only, and waits until it says where it listens.
+    #[track_caller]
+    pub fn start_proxy(&self, arguments: &[&str]) -> RunningProxy {
+        RunningProxy::start(self.headroom(&[&["proxy"], arguments].concat()))
+    }
+
     /// A client that talks to the provider directly.
     pub fn direct(&self) -> Client {
         Client::new(&self.provider.base_url())
