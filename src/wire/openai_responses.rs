@@ -10,7 +10,7 @@
 //! connection, is the same history as the pieces in which it was sent first.
 
 use super::fields::Fields;
-use super::json::{Node, Tree};
+use super::json::{self, Node, Tree};
 use crate::conversation::{
     Arguments, Block, CacheAsk, Call, Content, Conversation, Form, Role, Said, Stay, ToolResult,
 };
@@ -73,6 +73,9 @@ fn continued(tree: &Tree<'_>, request: &Fields<'_>) -> Option<Option<String>> {
     }
 }
 
+/// What names an MCP server's tools: such a `namespace` is the first part of their names.
+const SERVER: &str = "mcp__";
+
 /// Notes the tools of a list, also those inside a `namespace`.
 fn read_tools(tree: &Tree<'_>, tools: Node, conversation: &mut Conversation) -> Option<()> {
     for tool in tree.elements(tools)? {
@@ -80,21 +83,35 @@ fn read_tools(tree: &Tree<'_>, tools: Node, conversation: &mut Conversation) -> 
         let name = fields.text(b"name")?;
         if fields.text(b"type")?.as_deref() == Some("namespace") {
             let Some(inner) = fields.given(b"tools")? else { continue };
+            let server = name.filter(|name| name.starts_with(SERVER));
             for tool in tree.elements(inner)? {
-                offer(tree, tool, conversation)?;
+                let Some(name) = Fields::of(tree, tool)?.text(b"name")? else { continue };
+                let name = match &server {
+                    Some(server) if !name.starts_with(SERVER) => format!("{server}__{name}"),
+                    _ => name,
+                };
+                conversation.offer(name, tree.span(tool));
             }
-        } else if name.is_some() {
-            offer(tree, tool, conversation)?;
+        } else if let Some(name) = name {
+            conversation.offer(name, tree.span(tool));
         }
     }
     Some(())
 }
 
-fn offer(tree: &Tree<'_>, tool: Node, conversation: &mut Conversation) -> Option<()> {
-    if let Some(name) = Fields::of(tree, tool)?.text(b"name")? {
-        conversation.offer(name, tree.span(tool));
+/// Notes the servers whose tools are there without being listed: a client whose model runs programs names no more of
+/// them than this, in a text of its own among the instructions (Codex 0.169).
+fn read_deferred(tree: &Tree<'_>, texts: &[Span], conversation: &mut Conversation) {
+    const LONGEST: usize = 64 << 10;
+    let short = texts.iter().filter(|text| text.len() <= LONGEST);
+    for text in short.filter_map(|text| json::text_of(text.of(tree.bytes()))) {
+        let Some(listed) = text.trim().strip_prefix("<tools>").and_then(|rest| rest.strip_suffix("</tools>"))
+        else {
+            continue;
+        };
+        let names = listed.lines().filter_map(|line| line.strip_prefix("- "));
+        conversation.tools.extend(names.filter(|name| name.starts_with(SERVER)).map(str::to_owned));
     }
-    Some(())
 }
 
 fn read_item(tree: &Tree<'_>, item: Node, number: usize, conversation: &mut Conversation) -> Option<()> {
@@ -102,14 +119,18 @@ fn read_item(tree: &Tree<'_>, item: Node, number: usize, conversation: &mut Conv
     let kind = fields.text(b"type")?.unwrap_or_else(|| "message".to_owned());
     let (role, stay, content) = match kind.as_str() {
         "message" => {
-            let text = match fields.given(b"content")? {
-                Some(content) => texts_of(tree, content)?.pop(),
-                None => None,
+            let texts = match fields.given(b"content")? {
+                Some(content) => texts_of(tree, content)?,
+                None => Vec::new(),
             };
-            let said = text.map_or(Content::Sealed, |text| Content::Said(Said { text, form: Form::Rich }));
+            let said = texts.last().copied();
+            let said = said.map_or(Content::Sealed, |text| Content::Said(Said { text, form: Form::Rich }));
             match fields.text(b"role")??.as_str() {
                 "assistant" => (Role::Assistant, Stay::Loose, said),
-                "system" | "developer" => (Role::System, Stay::Kept, said),
+                "system" | "developer" => {
+                    read_deferred(tree, &texts, conversation);
+                    (Role::System, Stay::Kept, said)
+                }
                 _ => (Role::User, Stay::Kept, said),
             }
         }
@@ -257,6 +278,35 @@ mod tests {
         let ours = conversation.our_tool.expect("our tool");
         assert!(body[ours.range()].starts_with(r#"{"type":"function","name":"mcp__"#));
         assert_eq!(conversation.preamble.len(), 2);
+    }
+
+    #[test]
+    fn the_tools_of_a_server_are_known_by_its_name_also_where_they_are_not_listed() {
+        let of_older_models = r#"{"tools":[{"type":"namespace","name":"mcp__headroom","tools":[
+            {"type":"function","name":"headroom_retrieve"}]}],"input":[]}"#;
+        let conversation = read(of_older_models.as_bytes()).expect("readable");
+        assert_eq!(conversation.tools, ["mcp__headroom__headroom_retrieve"]);
+        assert!(conversation.our_tool.is_some());
+
+        let listed = r"<tools>\nDeferred tool namespaces:\n- mcp__github\n- mcp__headroom\n</tools>";
+        let said = |role: &str, text: &str| {
+            format!(
+                r#"{{"input":[{{"type":"message","role":"{role}","content":[
+                    {{"type":"input_text","text":"be good"}},{{"type":"input_text","text":"{text}"}},
+                    {{"type":"input_text","text":"be kind"}}]}}]}}"#
+            )
+        };
+        let quoted = format!("They wrote: {listed}");
+        let cases: [(&str, &str, &[&str]); 4] = [
+            ("developer", listed, &["mcp__github", "mcp__headroom"]),
+            ("user", listed, &[]),
+            ("developer", &quoted, &[]),
+            ("developer", r"<tools>\n- exec\n</tools>", &[]),
+        ];
+        for (role, text, tools) in cases {
+            let conversation = read(said(role, text).as_bytes()).expect("readable");
+            assert_eq!(conversation.tools, tools, "{role}: {text}");
+        }
     }
 
     #[test]
