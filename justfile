@@ -35,6 +35,10 @@ completions:
 install:
     ./install.sh
 
+# a release for machines like this one, with its checksum, in dist/: what install.sh takes
+release:
+    ./install.sh --pack dist --profile dist
+
 # the binary for shipping: thin LTO
 dist:
     cargo build --profile dist --locked
