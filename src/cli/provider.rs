@@ -14,7 +14,8 @@ pub struct Args {
     /// Listen at this port; 0 means any that is free
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Run the errand of this file: a JSON array of {"text", "think", "run", "read", "search", "call", "input"}
+    /// Run the errand of this file: a JSON array of {"text", "think", "run", "read", "search", "call", "input",
+    /// "fails": [529], "ends": "close" | "reset" | "cut" | "error"}
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
     /// Answer a WebSocket's upgrade with this status (426: the client falls back to HTTP at once)

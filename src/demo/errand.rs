@@ -1,17 +1,17 @@
 //! An errand that any agent can run: a few rounds of tools with big outputs, then the facts that were in them.
 //!
-//! Which round it is, is read from the history: retries, titles and routers don't disturb it. *Invariant:*
-//! a fact is said at the end only if it stood in a tool's result.
+//! Which round it is, is read from the history: retries, titles and routers don't disturb it; only how often a
+//! round has failed is counted here. *Invariant:* a fact is said at the end only if it stood in a tool's result.
 
-use super::asked::Asked;
-use super::script::{Piece, Script, Turn, aside};
+use super::asked::{Asked, Wire};
+use super::script::{Ending, Piece, Script, Turn, aside};
 use super::tools::Wish;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// One round, or the end.
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Step {
     /// What the model says first.
     pub text: Option<String>,
@@ -26,8 +26,28 @@ pub struct Step {
     /// A tool that it calls by name.
     pub call: Option<String>,
     /// The arguments of that tool.
-    #[serde(default)]
     pub input: Value,
+    /// The statuses that it fails with first, one after the other, before it is said.
+    pub fails: Vec<u16>,
+    /// How it ends the first time that it is said.
+    pub ends: Ends,
+}
+
+/// How a step ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ends {
+    /// As it should.
+    #[default]
+    Whole,
+    /// As it should; then the connection is closed.
+    Close,
+    /// In the middle, by a reset.
+    Reset,
+    /// In the middle, as if all were well.
+    Cut,
+    /// With an error in the stream.
+    Error,
 }
 
 /// The rounds of [`script`]: JSON, a log, source, search results, prose. Every command prints some 10 KB,
@@ -60,26 +80,47 @@ pub fn script() -> Script {
     let step = |(text, run): &(&str, &str)| Step {
         text: Some((*text).to_owned()),
         run: Some((*run).to_owned()),
-        think: None,
-        read: None,
-        search: None,
-        call: None,
-        input: Value::Null,
+        ..Step::default()
     };
     of_steps(ROUNDS.iter().map(step).collect())
 }
 
 /// An errand of these steps; the first that calls no tool is the end, and so is the last.
 pub fn of_steps(steps: Vec<Step>) -> Script {
+    let mut tried: HashMap<usize, usize> = HashMap::new();
     Box::new(move |asked| {
         if !asked.offers_tools() {
             return aside(asked);
         }
-        match steps.get(asked.rounds()) {
-            Some(step) => turn(step, asked),
-            None => Turn::says(&report(asked)),
+        let round = asked.rounds();
+        let Some(step) = steps.get(round) else { return Turn::says(&report(asked)) };
+        let before = tried.entry(round).or_default();
+        *before += 1;
+        match step.fails.get(*before - 1) {
+            Some(status) => Turn::fails(*status, "server_error", "the errand fails here"),
+            None if *before == step.fails.len() + 1 => {
+                turn(step, asked).ending(ending(step.ends, asked.wire))
+            }
+            None => turn(step, asked),
         }
     })
+}
+
+fn ending(ends: Ends, wire: Wire) -> Ending {
+    // Behind a stream's first bytes and ahead of its last, however little is said.
+    let middle = match wire {
+        Wire::Anthropic => 700,
+        Wire::Chat => 400,
+        Wire::Responses => 1500,
+        Wire::Gemini => 100,
+    };
+    match ends {
+        Ends::Whole => Ending::Whole,
+        Ends::Close => Ending::Close,
+        Ends::Reset => Ending::ResetAfter(middle),
+        Ends::Cut => Ending::CutAfter(middle),
+        Ends::Error => Ending::ErrorEvent("overloaded_error".to_owned()),
+    }
 }
 
 fn turn(step: &Step, asked: &Asked<'_>) -> Turn {
