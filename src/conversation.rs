@@ -5,6 +5,7 @@
 //! last assistant's turn before it), never as a provider's name.
 
 use crate::units::Span;
+use std::sync::Arc;
 
 /// One request's body, as far as the rewrite needs to know it.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Conversation {
     pub blocks: Vec<Block>,
     /// The model's calls to tools, oldest first.
     pub calls: Vec<Call>,
+    /// Calls in what this request continues, which it does not hold itself.
+    pub earlier_calls: Vec<Call>,
     /// What the client asks of the provider's prompt cache.
     pub cache: CacheAsk,
     /// Which block carries the client's last cache breakpoint; `None` when none of them does.
@@ -139,7 +142,7 @@ pub enum Form {
 /// The model's call to a tool.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Which block of the history it stands in.
+    /// Which block of the history it stands in; 0 for one that was heard in an answer.
     pub block: usize,
     /// Pairs the call with its result.
     pub id: String,
@@ -150,7 +153,7 @@ pub struct Call {
 }
 
 /// Where a call's arguments stand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Arguments {
     /// As a JSON value.
     Json(Span),
@@ -158,8 +161,21 @@ pub enum Arguments {
     Quoted(Span),
     /// As a program in a JSON string (with quotes) that calls further tools.
     Code(Span),
+    /// Not in this request: a JSON value that was heard when the model called.
+    Heard(Arc<str>),
+    /// Not in this request: a program that was heard when the model called.
+    HeardCode(Arc<str>),
     /// There are none.
     Nothing,
+}
+
+/// What the provider answered, as far as a later request may build on it.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// Its name at the provider.
+    pub id: String,
+    /// The calls that the model made in it.
+    pub calls: Vec<Call>,
 }
 
 /// A tool's answer: the only thing that is ever shortened.

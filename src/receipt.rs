@@ -3,7 +3,7 @@
 //! `rewrite` fills the receipt in, `wire` overhears the usage, the `store`
 //! keeps both, the `ledger` prices them.
 
-use crate::conversation::CacheAsk;
+use crate::conversation::{Answer, CacheAsk, Call};
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens};
 use std::borrow::Cow;
@@ -52,6 +52,11 @@ pub struct Receipt {
     /// Which block of `history`, counted from 0, carries the client's last cache breakpoint; `None` when
     /// none of them does. Not kept on disk.
     pub breakpoint: Option<usize>,
+    /// Where the history of a request begins that builds on an earlier answer, and holds only what
+    /// is new; `None` when it holds all. Not kept on disk.
+    pub continues: Option<Chain>,
+    /// What a later request begins with that builds on the answer to this one. Not kept on disk here.
+    pub ground: Option<Ground>,
     /// How many tool results stand after the model's last word; 0 when a person speaks. Not kept on disk.
     pub new_results: usize,
     /// Digest of system and tools.
@@ -60,6 +65,19 @@ pub struct Receipt {
     pub cache: CacheAsk,
     /// Who pays for it: told by the kind of credential, never by its content.
     pub billing: Billing,
+}
+
+/// What a request begins with that builds on an earlier answer.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The chain digest of all that the client said until then.
+    pub chain: Chain,
+    /// The session that it belongs to.
+    pub session: SessionId,
+    /// Names of the tools that were offered until then.
+    pub tools: Vec<String>,
+    /// The calls that the model made in that answer.
+    pub calls: Vec<Call>,
 }
 
 /// How a request is paid for.
@@ -137,11 +155,19 @@ impl Receipt {
             head: None,
             history: Vec::new(),
             breakpoint: None,
+            continues: None,
+            ground: None,
             new_results: 0,
             preamble: None,
             cache: CacheAsk::None,
             billing: Billing::Unknown,
         }
+    }
+
+    /// What a later request begins with that builds on `answer`; `None` when this request was not read.
+    pub fn ground_of(&self, answer: &Answer) -> Option<Ground> {
+        let ground = self.ground.as_ref()?;
+        Some(Ground { calls: answer.calls.clone(), ..ground.clone() })
     }
 
     /// Counts one refusal.

@@ -88,6 +88,9 @@ impl Overhearing {
         if catch_unwind(AssertUnwindSafe(|| ear.hear(bytes))).is_err() {
             self.ear = None;
             self.bill.faults().count(Refusal::Panicked);
+        } else if let Some(answer) = ear.answer() {
+            // Before the client sees its end.
+            self.bill.answered(answer);
         }
     }
 }
@@ -141,8 +144,16 @@ impl Drop for Relayed {
         let Some(mut heard) = self.heard.take() else { return };
         // A body of known length is not asked for its end: its last byte is its end.
         heard.bill.outcome.complete |= self.body.is_end_stream() && self.failed.is_none();
-        heard.bill.outcome.usage =
-            heard.ear.and_then(|ear| catch_unwind(AssertUnwindSafe(|| ear.usage())).ok().flatten());
+        let bill = &mut heard.bill;
+        let at_last = heard.ear.and_then(|mut ear| {
+            catch_unwind(AssertUnwindSafe(|| {
+                ear.end();
+                ear.answer().into_iter().for_each(|answer| bill.answered(answer));
+                ear.usage()
+            }))
+            .ok()
+        });
+        heard.bill.outcome.usage = at_last.flatten();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every request that was rewritten is settled once, off the I/O threads.
 
 use super::counts::Faults;
+use crate::conversation::Answer;
 use crate::ledger::Ledger;
 use crate::receipt::{Outcome, Receipt};
 use crate::refusal::Refusal;
@@ -18,6 +19,7 @@ const MOST_WAITING: usize = 4096;
 #[derive(Clone)]
 pub(super) struct Settler {
     to: SyncSender<(Box<Receipt>, Outcome)>,
+    store: Option<Arc<Store>>,
     faults: Faults,
 }
 
@@ -32,6 +34,7 @@ pub(super) fn begin(store: Option<Arc<Store>>, faults: Faults) -> (Settler, Sett
     let (to, waiting) = sync_channel::<(Box<Receipt>, Outcome)>(MOST_WAITING);
     let (ending, ended) = sync_channel(1);
     let counted = faults.clone();
+    let remembers = store.clone();
     let work = move || {
         let ledger = store.clone().map(Ledger::new);
         for (receipt, outcome) in waiting {
@@ -51,7 +54,7 @@ pub(super) fn begin(store: Option<Arc<Store>>, faults: Faults) -> (Settler, Sett
     if spawned.is_err() {
         faults.count(Refusal::StoreFailed);
     }
-    (Settler { to, faults }, Settling { ended })
+    (Settler { to, store: remembers, faults }, Settling { ended })
 }
 
 impl Settler {
@@ -74,12 +77,32 @@ pub(super) struct Bill {
     pub(super) wire: Wire,
     pub(super) outcome: Outcome,
     receipt: Option<Box<Receipt>>,
+    /// What later requests may build on is remembered.
+    remembered: bool,
     settler: Settler,
 }
 
 impl Bill {
     pub(super) fn new(receipt: Receipt, wire: Wire, settler: Settler) -> Bill {
-        Bill { wire, outcome: Outcome::default(), receipt: Some(Box::new(receipt)), settler }
+        Bill {
+            wire,
+            outcome: Outcome::default(),
+            receipt: Some(Box::new(receipt)),
+            remembered: false,
+            settler,
+        }
+    }
+
+    /// The answer is complete: a later request may build on it, perhaps before this one is settled.
+    pub(super) fn answered(&mut self, answer: &Answer) {
+        if std::mem::replace(&mut self.remembered, true) {
+            return;
+        }
+        if let (Some(store), Some(receipt)) = (&self.settler.store, &self.receipt)
+            && let Some(ground) = receipt.ground_of(answer)
+        {
+            store.remember_answer(&answer.id, ground, receipt.at);
+        }
     }
 
     pub(super) fn faults(&self) -> &Faults {

@@ -7,11 +7,12 @@
 pub mod chain;
 mod policy;
 pub mod rules;
+mod script;
 pub mod splice;
 
 use crate::compress::{self, Allowance, Effort, Hint, Loss, Shortened};
-use crate::conversation::{Content, Conversation};
-use crate::receipt::{BlockReceipt, Receipt};
+use crate::conversation::{Content, Conversation, Role};
+use crate::receipt::{BlockReceipt, Ground, Receipt};
 use crate::refusal::Refusal;
 use crate::store::{Frozen, Original, Pin, Scope, ShortenedPin, Store};
 use crate::tokens;
@@ -204,13 +205,9 @@ pub fn rewrite(body: Bytes, caller: &Caller, desk: &Desk<'_>) -> Rewritten {
     if conversation.model.is_empty() {
         conversation.model = caller.model.clone().unwrap_or_default();
     }
-    let root = chain::root(caller.wire, caller.realm());
-    let root = match &conversation.continues {
-        Some(answer) => chain::unknown(root, answer),
-        None => root,
-    };
-    let chains = chain::digests(&body, &conversation, root);
-    let mut receipt = begin(&body, caller, &conversation, &chains);
+    let start = Start::of(caller, &mut conversation, desk);
+    let chains = chain::digests(&body, &conversation, start.chain);
+    let mut receipt = begin(&body, caller, &conversation, start, &chains);
     let eligible = policy::eligible(&conversation);
     let first_new = policy::first_new(&conversation, caller.reach);
     let short = policy::too_short(&conversation.blocks[first_new..]);
@@ -254,8 +251,49 @@ fn describe(receipt: &mut Receipt, caller: &Caller, bytes: usize) {
     receipt.bytes_before = bytes as u64;
 }
 
-fn begin(body: &[u8], caller: &Caller, conversation: &Conversation, chains: &[Chain]) -> Receipt {
-    let mut receipt = Receipt::new(session_of(caller, conversation, chains), caller.now);
+/// What the history of a request begins with.
+struct Start {
+    chain: Chain,
+    /// The session that it continues, where that is known.
+    session: Option<SessionId>,
+}
+
+impl Start {
+    /// The beginning of everything, or what the request builds on: an earlier answer, with the
+    /// tools and the calls that are not said again.
+    fn of(caller: &Caller, conversation: &mut Conversation, desk: &Desk<'_>) -> Start {
+        let root = chain::root(caller.wire, caller.realm());
+        let Some(continues) = &conversation.continues else { return Start { chain: root, session: None } };
+        let known = desk.store.and_then(|store| store.answer(continues).ok().flatten());
+        let Some(ground) = known else {
+            return Start { chain: chain::unknown(root, continues), session: None };
+        };
+        for tool in ground.tools {
+            if !conversation.tools.contains(&tool) {
+                conversation.tools.push(tool);
+            }
+        }
+        conversation.earlier_calls = ground.calls;
+        Start { chain: ground.chain, session: Some(ground.session) }
+    }
+}
+
+fn begin(
+    body: &[u8],
+    caller: &Caller,
+    conversation: &Conversation,
+    start: Start,
+    chains: &[Chain],
+) -> Receipt {
+    let session = start.session.unwrap_or_else(|| session_of(caller, conversation, chains));
+    let mut receipt = Receipt::new(session, caller.now);
+    receipt.continues = conversation.continues.is_some().then_some(start.chain);
+    receipt.ground = Some(Ground {
+        chain: chains.last().copied().unwrap_or(start.chain),
+        session: receipt.session.clone(),
+        tools: conversation.tools.clone(),
+        calls: Vec::new(),
+    });
     describe(&mut receipt, caller, body.len());
     receipt.model.clone_from(&conversation.model);
     receipt.cache = conversation.cache;
@@ -269,12 +307,14 @@ fn begin(body: &[u8], caller: &Caller, conversation: &Conversation, chains: &[Ch
     receipt
 }
 
-/// The client's own name for its session, else the root of its history within this run.
+/// The client's own name for its session, else the beginning of its history within this run: up
+/// to the first thing that a user says, for what stands before it is the same in every session.
 fn session_of(caller: &Caller, conversation: &Conversation, chains: &[Chain]) -> SessionId {
     if let Some(session) = caller.session.as_ref().or(conversation.session.as_ref()) {
         return SessionId(session.clone());
     }
-    match chains.first() {
+    let spoken = conversation.blocks.iter().position(|block| block.role == Role::User);
+    match chains.get(spoken.unwrap_or(0)) {
         Some(Chain(root)) => {
             let root: String = root[..6].iter().map(|byte| format!("{byte:02x}")).collect();
             SessionId(format!("{}-{root}", caller.run))

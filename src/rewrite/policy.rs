@@ -2,7 +2,7 @@
 //!
 //! Absent here: any provider's or agent's name but that of our own tool.
 
-use super::{Reach, WayBack};
+use super::{Reach, WayBack, script};
 use crate::conversation::{Arguments, Block, Call, Content, Conversation, RETRIEVAL_TOOL, Role, ToolResult};
 use crate::refusal::Refusal;
 use crate::wire::json;
@@ -38,7 +38,8 @@ pub fn eligible(conversation: &Conversation) -> Vec<Answered<'_>> {
 
 /// All tool results with the calls they answer, oldest first.
 pub fn answered<'a>(conversation: &'a Conversation) -> Vec<Answered<'a>> {
-    let mut open: HashMap<&str, &'a Call> = HashMap::new();
+    let earlier = conversation.earlier_calls.iter().map(|call| (call.id.as_str(), call));
+    let mut open: HashMap<&str, &'a Call> = earlier.collect();
     let mut calls = conversation.calls.iter().peekable();
     let mut found = Vec::new();
     for (number, block) in conversation.blocks.iter().enumerate() {
@@ -90,13 +91,18 @@ pub fn gives_back(body: &[u8], call: Option<&Call>) -> bool {
     if call.tool.ends_with(RETRIEVAL_TOOL) {
         return true;
     }
-    let arguments = match call.arguments {
-        Arguments::Json(span) | Arguments::Quoted(span) | Arguments::Code(span) => span.of(body),
+    let (arguments, program) = match &call.arguments {
+        Arguments::Json(span) | Arguments::Quoted(span) => (span.of(body), false),
+        Arguments::Code(span) => (span.of(body), true),
+        Arguments::Heard(text) => (text.as_bytes(), false),
+        Arguments::HeardCode(text) => (text.as_bytes(), true),
         Arguments::Nothing => return false,
     };
     let names = |what: &[u8]| memchr::memmem::find(arguments, what).is_some();
-    let calls_our_tool = || matches!(call.arguments, Arguments::Code(_)) && names(RETRIEVAL_TOOL.as_bytes());
-    names(b"headroom") && (names(b"headroom retrieve") || names(b"/originals/") || calls_our_tool())
+    names(b"headroom")
+        && (names(b"headroom retrieve")
+            || names(b"/originals/")
+            || (program && names(RETRIEVAL_TOOL.as_bytes())))
 }
 
 /// True when this client, in this request, has a proven way to get back what is left out (law 10).
@@ -133,6 +139,7 @@ pub fn told(body: &[u8], conversation: &Conversation, eligible: &Answered<'_>) -
     if let Some(call) = eligible.call {
         told.tool.clone_from(&call.tool);
         let arguments = arguments_of(body, call);
+        let program = program_of(body, call);
         let first = |names: &[&str]| {
             names.iter().find_map(|name| match arguments.as_ref()?.get(name)? {
                 serde_json::Value::String(text) => Some(text.clone()),
@@ -143,11 +150,16 @@ pub fn told(body: &[u8], conversation: &Conversation, eligible: &Answered<'_>) -
                 _ => None,
             })
         };
-        told.command = first(&["command", "cmd", "script"]).unwrap_or_default();
+        told.command = match &program {
+            Some(program) => script::commands(program),
+            None => first(&["command", "cmd", "commands", "script"]).unwrap_or_default(),
+        };
         told.path = first(&["file_path", "path", "filename", "notebook_path", "file"]).unwrap_or_default();
-        if let Some(arguments) = &arguments {
-            asked = arguments.to_string();
-        }
+        asked = match (arguments, program) {
+            (Some(arguments), _) => arguments.to_string(),
+            (None, Some(program)) => program,
+            (None, None) => String::new(),
+        };
     }
     let before = &conversation.blocks[..eligible.block];
     let said = |role: Role| {
@@ -170,17 +182,31 @@ fn is_a_word_of_its_own(text: &str) -> bool {
     !text.is_empty() && !text.starts_with("<system-reminder>") && !text.starts_with("<environment")
 }
 
+/// Bytes of a call's arguments that are looked into; longer ones are not.
+const LARGEST_ARGUMENTS: usize = 64 << 10;
+
 /// The arguments of a call, when they are an object of a sensible size.
 fn arguments_of(body: &[u8], call: &Call) -> Option<serde_json::Value> {
-    const LARGEST: usize = 64 << 10;
-    let value: serde_json::Value = match call.arguments {
-        Arguments::Json(span) if span.len() < LARGEST => serde_json::from_slice(span.of(body)).ok()?,
-        Arguments::Quoted(span) if span.len() < LARGEST => {
+    let value: serde_json::Value = match &call.arguments {
+        Arguments::Json(span) if span.len() < LARGEST_ARGUMENTS => {
+            serde_json::from_slice(span.of(body)).ok()?
+        }
+        Arguments::Quoted(span) if span.len() < LARGEST_ARGUMENTS => {
             serde_json::from_str(&json::text_of(span.of(body))?).ok()?
         }
+        Arguments::Heard(text) => serde_json::from_str(text).ok()?,
         _ => return None,
     };
     value.is_object().then_some(value)
+}
+
+/// The program of a call that is one.
+fn program_of(body: &[u8], call: &Call) -> Option<String> {
+    match &call.arguments {
+        Arguments::Code(span) if span.len() < LARGEST_ARGUMENTS => json::text_of(span.of(body)),
+        Arguments::HeardCode(text) => Some(text.to_string()),
+        _ => None,
+    }
 }
 
 /// The first `bytes` bytes of `text`, cut between characters.

@@ -6,7 +6,7 @@
 
 use super::commit::{Survives, Writer};
 use super::originals::{Listed, Originals};
-use super::{Limits, Store, StoreError};
+use super::{Limits, Store, StoreError, answers, hold};
 use crate::units::{Chain, Key, Millis};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -105,6 +105,7 @@ fn age(writer: &Writer, originals: &Originals, limits: &Limits, now: Millis) -> 
     drop_pins(writer, "day < ?1", oldest.into())?;
     writer.commit(Survives::Death, move |db| {
         db.execute("DELETE FROM originals WHERE expired < ?1", [now.0 - TOMBSTONES])?;
+        answers::age(db, now)?;
         set_fact(db, "aged", now.0)
     })
 }
@@ -345,7 +346,8 @@ impl Store {
                     db.query_row("SELECT count(*) FROM requests", [], |row| row.get::<_, i64>(0))?;
                 db.execute_batch(
                     "DELETE FROM requests; DELETE FROM blocks; DELETE FROM refusals; DELETE FROM retrievals;
-                     DELETE FROM faults; DELETE FROM sessions; DELETE FROM originals; DELETE FROM sent; DELETE FROM bodies;",
+                     DELETE FROM faults; DELETE FROM sessions; DELETE FROM originals; DELETE FROM sent; DELETE FROM bodies;
+                     DELETE FROM answers;",
                 )?;
                 Ok(natural(requests))
             })?;
@@ -354,6 +356,7 @@ impl Store {
             }
         }
         self.memory.clear();
+        hold(&self.answers).clear();
         self.frozen_clear();
         self.writer.alone(|db| {
             if *what == Purge::All {

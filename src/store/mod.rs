@@ -8,15 +8,16 @@
 //!
 //! Layout of the folder (0700, every file 0600):
 //! ```text
-//! headroom.db            sessions · pins · requests · blocks · refusals · retrievals · index of originals
+//! headroom.db            sessions · pins · answers · requests · blocks · refusals · retrievals · index of originals
 //! originals/ab/KEY.zst   one original a file; `zstd -dc` reads it
 //! secret                 32 random bytes: what keys are hashed with
 //! lock                   held while a process opens the store
 //! ```
 //!
 //! Its parts: `folder secret schema` open it; `commit` writes for all, `recorder` a moment
-//! later; `originals pins sessions requests` are what is kept; `expiry` lets it go.
+//! later; `originals pins answers sessions requests` are what is kept; `expiry` lets it go.
 
+mod answers;
 mod commit;
 mod expiry;
 mod folder;
@@ -35,6 +36,7 @@ use crate::marker;
 use crate::receipt::{Outcome, Receipt};
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens};
+use answers::Answers;
 use commit::{Survives, Writer};
 use originals::Originals;
 use pins::Memory;
@@ -190,6 +192,7 @@ pub struct Store {
     writer: Arc<Writer>,
     reader: Mutex<Reader>,
     memory: Memory,
+    answers: Mutex<Answers>,
     sessions: Mutex<Remembered>,
     notices: Vec<String>,
     /// The latest time that a caller told.
@@ -235,6 +238,7 @@ impl Store {
             writer,
             reader: Mutex::new(reader),
             memory: Memory::default(),
+            answers: Mutex::default(),
             sessions: Mutex::default(),
             notices,
             latest: AtomicI64::new(0),

@@ -6,7 +6,7 @@
 use super::commit::{Survives, Writer};
 use super::originals::Originals;
 use super::requests::{self, Written};
-use super::{Limits, expiry, hold, schema};
+use super::{Limits, answers, expiry, hold, schema};
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, Tokens};
 use std::collections::VecDeque;
@@ -44,6 +44,12 @@ const LOG_BYTES: u64 = 2 << 20;
 pub(super) enum Entry {
     Request(Box<Written>),
     Fault(Refusal, Millis),
+    Answer {
+        id: String,
+        chain: Chain,
+        said: String,
+        at: Millis,
+    },
     Retrieval {
         key: Key,
         through: String,
@@ -228,7 +234,10 @@ impl Entry {
     fn at(&self) -> Millis {
         match self {
             Entry::Request(written) => written.receipt.at,
-            Entry::Fault(_, at) | Entry::Retrieval { at, .. } | Entry::Replayed { at, .. } => *at,
+            Entry::Fault(_, at)
+            | Entry::Answer { at, .. }
+            | Entry::Retrieval { at, .. }
+            | Entry::Replayed { at, .. } => *at,
         }
     }
 
@@ -236,6 +245,7 @@ impl Entry {
         match self {
             Entry::Request(written) => requests::write(connection, written),
             Entry::Fault(what, at) => requests::write_fault(connection, what.name(), *at, 1),
+            Entry::Answer { id, chain, said, at } => answers::write(connection, id, *chain, said, *at),
             Entry::Retrieval { key, through, tokens, at } => {
                 requests::write_retrieval(connection, key, through, *tokens, *at)
             }

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// What each schema adds to the one before. Never edited once released; only added to.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE sessions (
         number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, agent TEXT NOT NULL, project TEXT NOT NULL,
@@ -50,7 +51,13 @@ const STEPS: &[&str] = &["
     CREATE TABLE faults (
         minute INTEGER NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
         PRIMARY KEY (minute, name)) WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE answers (
+        id TEXT PRIMARY KEY, chain BLOB NOT NULL, said TEXT NOT NULL, day INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE INDEX answers_by_age ON answers (day);
+",
+];
 
 /// The schema that this headroom writes.
 pub(super) const KNOWN: i64 = STEPS.len() as i64;

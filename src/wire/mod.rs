@@ -4,7 +4,9 @@
 //! of compression.
 
 pub mod anthropic;
+pub mod elements;
 pub mod fields;
+pub mod frames;
 pub mod gemini;
 pub mod json;
 pub mod openai_chat;

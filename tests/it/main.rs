@@ -27,4 +27,5 @@ mod shims;
 mod store;
 mod terminal;
 mod websocket;
+mod wires;
 mod wrap;

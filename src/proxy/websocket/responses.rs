@@ -79,6 +79,10 @@ impl Responses {
                 // An end without a beginning is that of the oldest.
                 if let Some(mut response) = known.or(Some(0)).and_then(|at| self.open.remove(at)) {
                     response.ear.hear_event(event);
+                    if let Some(answer) = response.ear.answer() {
+                        // Before the client sees its end.
+                        response.bill.answered(answer);
+                    }
                     response.bill.outcome.status = BEGUN;
                     response.end();
                 }
@@ -90,7 +94,12 @@ impl Responses {
                     response.end();
                 }
             }
-            Said::Other => {}
+            // A part of the one that is under way.
+            Said::Other => {
+                if let Some(response) = self.open.iter_mut().find(|response| response.id.is_some()) {
+                    response.ear.hear_event(event);
+                }
+            }
         }
     }
 
