@@ -32,8 +32,15 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("agents/vibe.toml", include_str!("../../agents/vibe.toml")),
 ];
 
-/// The file that `headroom agents new` writes: every key with its meaning.
-pub const NEW: &str = include_str!("new.toml");
+/// The file that explains the format: every key with its meaning.
+const NEW: &str = include_str!("new.toml");
+
+/// The text of a file to begin with for the agent `name`: the built-in one of that name, else the one that explains
+/// the format.
+pub fn text_for(name: &str) -> String {
+    let built_in = BUILT_IN.iter().find(|(path, _)| *path == format!("agents/{name}.toml"));
+    built_in.map_or_else(|| NEW.replace("{name}", name), |(_, text)| (*text).to_owned())
+}
 
 /// Reads the built-in agents and those in the user's `folder`; one of the user's takes the place of a built-in
 /// one of the same name. Sorted by name.
@@ -156,6 +163,18 @@ pub enum Speech {
     OpenaiResponses,
     /// Google Gemini.
     Gemini,
+}
+
+impl Speech {
+    /// The name in agents' files and in `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Speech::Anthropic => "anthropic",
+            Speech::OpenaiChat => "openai-chat",
+            Speech::OpenaiResponses => "openai-responses",
+            Speech::Gemini => "gemini",
+        }
+    }
 }
 
 /// Rules that only code can say.
@@ -667,7 +686,7 @@ mod tests {
 
     #[test]
     fn the_file_that_explains_the_format_can_be_read_as_it_is_and_with_every_line_in_force() {
-        let named = NEW.replace("{name}", "mine");
+        let named = text_for("mine");
         Agent::parse(&named, Path::new("new.toml")).expect("it is an agent's file");
         let in_force: String =
             named.lines().map(|line| format!("{}\n", line.strip_prefix("#: ").unwrap_or(line))).collect();

@@ -1,11 +1,16 @@
 //! Variables of an environment: the user's, and the agent's that is made from it.
 
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 
 /// An environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<OsString, OsString>);
+
+/// What `wrap` sets for whatever is started inside: the proxy's URL, the folder, the agent, and what it changed.
+pub const MARKS: [&str; 4] = ["HEADROOM_PROXY", "HEADROOM_PROJECT", "HEADROOM_AGENT", BEFORE];
+const BEFORE: &str = "HEADROOM_BEFORE";
 
 /// Names a client reads its exceptions from the proxy under; some know only one of them.
 const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
@@ -46,6 +51,38 @@ impl Environment {
     /// Every variable, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// Writes down what was changed of `users`, so that whatever is started inside can begin from that again.
+    pub fn note_changes(&mut self, users: &Environment) {
+        let names: BTreeSet<&OsString> = self.0.keys().chain(users.0.keys()).collect();
+        let mut changes = serde_json::Map::new();
+        for name in names.into_iter().filter(|name| self.0.get(*name) != users.0.get(*name)) {
+            let said = |environment: &Environment| {
+                environment.0.get(name).and_then(|value| value.to_str()).map(str::to_owned)
+            };
+            if let Some(name) = name.to_str().filter(|name| !MARKS.contains(name)) {
+                changes.insert(name.to_owned(), json!({"was": said(users), "is": said(self)}));
+            }
+        }
+        self.set(BEFORE, Value::Object(changes).to_string());
+    }
+
+    /// As it was before a headroom around us changed it, and without that one's own variables. What was set to
+    /// something else meanwhile stays.
+    pub fn before_headroom(&self) -> Environment {
+        let mut environment = self.clone();
+        let changes = self.get(BEFORE).and_then(|changes| serde_json::from_str::<Value>(changes).ok());
+        for (name, change) in changes.as_ref().and_then(Value::as_object).into_iter().flatten() {
+            if self.raw(name).and_then(OsStr::to_str) == change["is"].as_str() {
+                match change["was"].as_str() {
+                    Some(was) => environment.set(name, was),
+                    None => environment.unset(name),
+                }
+            }
+        }
+        MARKS.into_iter().for_each(|name| environment.unset(name));
+        environment
     }
 
     /// Keeps loopback away from any proxy, under both names that clients read.
@@ -107,5 +144,24 @@ mod tests {
             assert_eq!(environment.get("NO_PROXY"), Some(upper), "{given:?}");
             assert_eq!(environment.get("no_proxy"), Some(lower), "{given:?}");
         }
+    }
+
+    #[test]
+    fn what_was_changed_is_taken_back_unless_somebody_else_has_changed_it_too() {
+        let users = environment(&[("URL", "https://own"), ("KEEP", "1"), ("GONE", "x"), ("OTHER", "2")]);
+        let mut agents = users.clone();
+        agents.set("URL", "http://127.0.0.1:1/s");
+        agents.set("NEW", "n");
+        agents.set("OTHER", "ours");
+        agents.unset("GONE");
+        agents.set("HEADROOM_PROXY", "http://127.0.0.1:1/s");
+        agents.note_changes(&users);
+        assert_eq!(agents.before_headroom(), users);
+        agents.set("OTHER", "theirs");
+        assert_eq!(agents.before_headroom().get("OTHER"), Some("theirs"));
+        let mut inner = agents.before_headroom();
+        inner.set("OTHER", "2");
+        assert_eq!(inner, users);
+        assert_eq!(users.before_headroom(), users, "without a headroom around us nothing is taken back");
     }
 }

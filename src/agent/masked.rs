@@ -104,7 +104,7 @@ fn mask_json(value: &mut Value) {
         Value::Object(object) => {
             for (key, value) in object.iter_mut() {
                 match value {
-                    Value::String(text) if is_secret(key) => *text = MASK.to_owned(),
+                    value if is_secret(key) => *value = MASK.into(),
                     Value::String(text) => *text = url(text),
                     value => mask_json(value),
                 }

@@ -26,6 +26,8 @@ pub mod run_folder;
 pub mod shims;
 #[cfg(unix)]
 pub mod startup;
+#[cfg(unix)]
+pub mod version;
 
 #[cfg(unix)]
 pub mod launch;

@@ -396,8 +396,10 @@ impl Through {
         if self.reaches_us_by_shell() && !self.is_in_path() {
             environment.append_to_path(self.headroom.parent().unwrap_or(Path::new("/")));
         }
+        environment.note_changes(&self.as_it_is.environment);
         environment.set("HEADROOM_PROXY", base_url);
         environment.set("HEADROOM_PROJECT", self.project.as_os_str());
+        environment.set("HEADROOM_AGENT", agent.name.as_str());
 
         let mut flags: BTreeMap<&str, Value> = BTreeMap::new();
         for (flag, template) in agent.arguments_json.iter().chain(&retrieval.arguments_json) {

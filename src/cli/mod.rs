@@ -1,5 +1,6 @@
 //! One file a verb. The only room that prints.
 
+pub mod agents;
 pub mod bench;
 pub mod complete;
 pub mod completions;
@@ -37,6 +38,8 @@ pub enum Verb {
     Wrap(wrap::Args),
     /// Make typing an agent's own name run it through headroom
     Shims(shims::Args),
+    /// Show which agents are known and which are here, or add one of your own
+    Agents(agents::Args),
     /// Show the main job on a built-in agent and provider: no key, no network
     Demo(demo::Args),
     /// Show what was saved
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
     let verdict = match cli.verb {
         Verb::Wrap(args) => wrap::run(args),
         Verb::Shims(args) => shims::run(args),
+        Verb::Agents(args) => agents::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Stats(args) => stats::run(args),
         Verb::Perf(args) => perf::run(args),

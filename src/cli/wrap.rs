@@ -14,7 +14,7 @@ use crate::agent::terminal;
 use crate::config::{self, Config, Flags, env};
 use crate::ledger::price::Prices;
 use crate::ledger::report;
-use crate::proxy::{self, Outbound, Setup, Upstreams};
+use crate::proxy::{self, Outbound, Running, Setup, Upstreams};
 use crate::rewrite::WayBack;
 use crate::text;
 use anyhow::Context;
@@ -23,6 +23,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 /// What was typed after `wrap`.
@@ -54,6 +55,9 @@ pub struct Args {
     /// Typed as PROGRAM, through a launcher: if headroom fails before the launch, it is run without headroom
     #[arg(long, hide = true, value_name = "PROGRAM")]
     launcher: Option<String>,
+    /// Say after so many seconds that nothing has gone through headroom
+    #[arg(long, hide = true, value_name = "SECONDS", default_value_t = 30)]
+    silence: u64,
     /// Which agent
     #[arg(value_name = "AGENT")]
     agent: String,
@@ -100,11 +104,12 @@ fn wrap(args: Args) -> Verdict {
         ..Flags::default()
     })?;
     let agent = find(&args.agent, &config.agents_dir())?;
-    let outer = Outer::around_us();
+    let outer = Outer::around_us(&agent.name);
     let around = around(&outer, config.upstream.value.clone())?;
     let wanted = config.mcp.value && config.enabled.value;
     let tool = if wanted { Tool::Offered } else { Tool::Withheld };
-    let house = House { config, around, no_pty: args.no_pty };
+    let patience = Duration::from_secs(args.silence);
+    let house = House { config, around, no_pty: args.no_pty, patience };
 
     let plan = plan(&agent, &house.around, args.arguments, tool).map_err(not_found)?;
     match (plan, outer) {
@@ -140,6 +145,8 @@ struct House {
     config: Config,
     around: Around,
     no_pty: bool,
+    /// How long an agent may run before it is odd that it has asked nothing.
+    patience: Duration,
 }
 
 impl House {
@@ -180,7 +187,7 @@ impl House {
         if let Some(folder) = &folder {
             folder.fill(&launch.files).context("could not write the files of this run")?;
         }
-        let ended = self.start(&launch);
+        let ended = self.watched(agent, &proxy, || self.start(&launch));
         proxy.drain(DRAIN_PATIENCE);
         drop(folder);
         if let Some(store) = opened.store.filter(|_| std::io::stderr().is_terminal())
@@ -190,6 +197,39 @@ impl House {
             self.say(line);
         }
         Ok(ExitCode::from(ended.map_err(cant_start)?.shown()))
+    }
+
+    /// Runs the agent; when it has not said a word to a model through us by then, says so: at once where that disturbs
+    /// nobody, else when it has ended.
+    fn watched<T>(&self, agent: &Agent, proxy: &Running, run: impl FnOnce() -> T) -> T {
+        let counted = proxy.counted();
+        let silent = move || counted().conversations == 0;
+        let still_silent = silent.clone();
+        let warning = format!(
+            "nothing has gone through headroom yet; if {} has answered, it goes another way, and nothing is saved",
+            agent.title
+        );
+        let in_terminal = terminal::is_there() && !self.no_pty;
+        std::thread::scope(|scope| {
+            let (end, ended) = std::sync::mpsc::channel::<()>();
+            let watch = scope.spawn(move || {
+                let waited =
+                    ended.recv_timeout(self.patience).is_err_and(|why| why == RecvTimeoutError::Timeout);
+                if waited && silent() && !in_terminal {
+                    self.say(&warning);
+                    return None;
+                }
+                (waited && in_terminal).then_some(warning)
+            });
+            let done = run();
+            drop(end);
+            if let Ok(Some(warning)) = watch.join()
+                && still_silent()
+            {
+                self.say(warning);
+            }
+            done
+        })
     }
 
     /// A folder for what the agent is handed in files; none when it can't be made.
@@ -213,6 +253,7 @@ impl House {
 
 /// A headroom around this process.
 enum Outer {
+    /// There is none, or it is there for another agent.
     None,
     /// It runs: its base URL.
     Alive(String),
@@ -221,11 +262,14 @@ enum Outer {
 }
 
 impl Outer {
-    fn around_us() -> Outer {
+    /// Which one is there for `agent`.
+    fn around_us(agent: &str) -> Outer {
         let Some(base_url) = env::get(env::HEADROOM_PROXY) else { return Outer::None };
         match is_a_headroom(&base_url) {
-            true => Outer::Alive(base_url),
             false => Outer::Ended(base_url),
+            // Its upstreams are those of its own agent.
+            true if env::get(env::HEADROOM_AGENT).is_some_and(|around| around != agent) => Outer::None,
+            true => Outer::Alive(base_url),
         }
     }
 }
@@ -259,6 +303,7 @@ pub(super) fn surroundings() -> Result<Around, anyhow::Error> {
 
 fn around(outer: &Outer, upstream: Option<String>) -> Result<Around, anyhow::Error> {
     let environment: Environment = env::all().into_iter().collect();
+    let environment = environment.before_headroom();
     let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
     let issued_to = env::get(env::HEADROOM_PROJECT).filter(|_| matches!(outer, Outer::Alive(_)));
     Ok(Around {

@@ -31,6 +31,14 @@ pub const HEADROOM_PROJECT: Variable = Variable {
     name: "HEADROOM_PROJECT",
     meaning: "set by `wrap`: the folder whose originals this process may have back",
 };
+/// Set by `wrap` beside it: the agent that the proxy is there for.
+pub const HEADROOM_AGENT: Variable =
+    Variable { name: "HEADROOM_AGENT", meaning: "set by `wrap`: the agent that is being run" };
+/// Set by `wrap` beside it: which variables it changed, and what they were.
+pub const HEADROOM_BEFORE: Variable = Variable {
+    name: "HEADROOM_BEFORE",
+    meaning: "set by `wrap`: what it changed of the environment, for another agent inside",
+};
 /// No colour.
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "no colour in the output" };
 /// Which shell the user has.
@@ -143,7 +151,15 @@ pub fn upstreams() -> Vec<(String, String)> {
 }
 
 /// The variables that are headroom's own, in the order `headroom config show` prints them.
-pub const OWN: &[Variable] = &[HEADROOM_HOME, HEADROOM, HEADROOM_PROFILE, HEADROOM_PROXY, HEADROOM_PROJECT];
+pub const OWN: &[Variable] = &[
+    HEADROOM_HOME,
+    HEADROOM,
+    HEADROOM_PROFILE,
+    HEADROOM_PROXY,
+    HEADROOM_PROJECT,
+    HEADROOM_AGENT,
+    HEADROOM_BEFORE,
+];
 
 /// The value of `variable`; `None` when unset, empty or not UTF-8.
 pub fn get(variable: Variable) -> Option<String> {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) requests: AtomicU64,
+    pub(super) conversations: AtomicU64,
     pub(super) rewritten: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) unreachable: AtomicU64,
@@ -23,6 +24,8 @@ pub(super) struct Counters {
 pub struct Counts {
     /// Requests that were let in.
     pub requests: u64,
+    /// Those of them that asked a model something.
+    pub conversations: u64,
     /// Requests that left with other bytes than they came with.
     pub rewritten: u64,
     /// Requests that were not let in.
@@ -45,6 +48,7 @@ impl Counters {
     pub(super) fn now(&self) -> Counts {
         Counts {
             requests: self.requests.load(Relaxed),
+            conversations: self.conversations.load(Relaxed),
             rewritten: self.rewritten.load(Relaxed),
             refused: self.refused.load(Relaxed),
             unreachable: self.unreachable.load(Relaxed),

@@ -187,6 +187,12 @@ impl Running {
         self.counters.now()
     }
 
+    /// The same for another thread, also when it has ended.
+    pub fn counted(&self) -> impl Fn() -> Counts + Clone + Send + 'static + use<> {
+        let counters = self.counters.clone();
+        move || counters.now()
+    }
+
     /// From here on, being asked to end (SIGTERM, SIGINT) ends no process: [`Running::obey`] does.
     /// `None` when the system does not let us listen for it.
     pub fn listen_for_orders(&self) -> Option<Orders> {

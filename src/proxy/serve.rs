@@ -48,6 +48,9 @@ pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<In
         }
     };
     let route = route::of(request.method(), target, request.headers());
+    if matches!(route, Route::Rewrite(_) | Route::Socket(_)) {
+        Counters::one_more(&house.counters.conversations);
+    }
     let speech = route.wire().or_else(|| upstreams::speech(target, request.headers()));
     let trip = Trip { house, guest, upstream, target, speech };
     match route {

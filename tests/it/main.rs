@@ -5,6 +5,7 @@
 
 mod world;
 
+mod agents;
 mod bench;
 mod claude;
 mod completions;
