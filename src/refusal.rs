@@ -46,6 +46,8 @@ pub enum Refusal {
     Unreadable,
     /// The request is longer than the limit.
     TooLarge,
+    /// The client has signed the request's very bytes, and it can't be signed anew here.
+    Signed,
     /// A WebSocket's frames were not what both ends had agreed on, or an extension was agreed on
     /// that is not understood: the connection went on unread.
     OddFrames,
@@ -53,7 +55,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal, in the order of this file.
-    pub const ALL: [Refusal; 20] = [
+    pub const ALL: [Refusal; 21] = [
         Refusal::AlreadySent,
         Refusal::BelowFloor,
         Refusal::NoGain,
@@ -73,6 +75,7 @@ impl Refusal {
         Refusal::Off,
         Refusal::Unreadable,
         Refusal::TooLarge,
+        Refusal::Signed,
         Refusal::OddFrames,
     ];
 
@@ -98,6 +101,7 @@ impl Refusal {
             Refusal::Off => "off",
             Refusal::Unreadable => "unreadable",
             Refusal::TooLarge => "too_large",
+            Refusal::Signed => "signed",
             Refusal::OddFrames => "odd_frames",
         }
     }
@@ -124,6 +128,7 @@ impl Refusal {
             Refusal::Off => "switched off",
             Refusal::Unreadable => "the request was not understood",
             Refusal::TooLarge => "the request was too large",
+            Refusal::Signed => "the client signed its very bytes, and headroom can't sign them anew",
             Refusal::OddFrames => "a WebSocket was not understood and went on unread",
         }
     }

@@ -13,6 +13,7 @@ mod apology;
 mod bench;
 mod body;
 mod client;
+mod coding;
 mod connect;
 mod counts;
 mod flush;

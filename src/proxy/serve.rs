@@ -5,8 +5,10 @@ use super::accept::Guest;
 use super::apology::{leads_nowhere, no_answer};
 use super::body::{LONGEST_WHOLE, Outgoing, Read, read_whole};
 use super::client;
+use super::coding::Coding;
 use super::counts::Counters;
 use super::guard;
+use super::headers;
 use super::now;
 use super::relay::{Answer, relay};
 use super::route::{self, Route};
@@ -128,39 +130,45 @@ impl Trip<'_> {
         no_answer(self.speech, &unreachable.to_string())
     }
 
-    /// The body as it is to be sent, with its length in the head put right.
+    /// The body as it is to be sent, with what the head says of it put right.
     ///
     /// Runs off the I/O threads. Whatever goes wrong in there, the client's own bytes are sent.
     async fn rewritten(&self, head: &mut Parts, body: Bytes, wire: Wire, writes: Writes) -> Rewritten {
         let house = self.house;
-        if head.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            let receipt = untouched(
-                house,
-                client::billing(&head.headers, self.target),
-                body.len(),
-                Refusal::Unreadable,
-            );
-            return Rewritten { body, receipt };
-        }
+        let billing = client::billing(&head.headers, self.target);
+        let as_it_came = |because| {
+            let receipt = untouched(house, billing, body.len(), because);
+            Rewritten { body: body.clone(), receipt }
+        };
+        let coding = match Coding::of(&head.headers) {
+            Ok(_) if client::has_sealed(&head.headers) => return as_it_came(Refusal::Signed),
+            Ok(coding) => coding,
+            Err(because) => return as_it_came(because),
+        };
         let caller = self.caller(&head.headers, wire, writes);
-        let (room, original) = (house.clone(), body.clone());
+        let (room, came) = (house.clone(), body.clone());
         let work = move || {
             let desk = Desk { store: room.store.as_deref(), bench: &room.bench, settings: &room.settings };
-            catch_unwind(AssertUnwindSafe(|| rewrite(original, &caller, &desk))).ok()
+            catch_unwind(AssertUnwindSafe(|| through(coding, came, |plain| rewrite(plain, &caller, &desk))))
         };
-        let Ok(Some(mut rewritten)) = tokio::task::spawn_blocking(work).await else {
-            house.faults.count_here();
-            let receipt =
-                untouched(house, client::billing(&head.headers, self.target), body.len(), Refusal::Panicked);
-            return Rewritten { body, receipt };
-        };
-        rewritten.receipt.billing = client::billing(&head.headers, self.target);
-        let same = rewritten.body.as_ptr() == body.as_ptr() && rewritten.body.len() == body.len();
-        if !same && rewritten.body != body {
-            Counters::one_more(&house.counters.rewritten);
-            if let Some(length) = head.headers.get_mut(CONTENT_LENGTH) {
-                *length = HeaderValue::from(rewritten.body.len());
+        let (mut rewritten, change) = match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(Ok(done))) => done,
+            Ok(Ok(Err(because))) => return as_it_came(because),
+            _ => {
+                house.faults.count_here();
+                return as_it_came(Refusal::Panicked);
             }
+        };
+        rewritten.receipt.billing = billing;
+        if change == Change::None {
+            return rewritten;
+        }
+        Counters::one_more(&house.counters.rewritten);
+        if change == Change::AndPlain {
+            head.headers = headers::without(std::mem::take(&mut head.headers), &CONTENT_ENCODING);
+        }
+        if let Some(length) = head.headers.get_mut(CONTENT_LENGTH) {
+            *length = HeaderValue::from(rewritten.body.len());
         }
         rewritten
     }
@@ -180,6 +188,39 @@ impl Trip<'_> {
             reach: Reach::Tail,
         }
     }
+}
+
+/// What became of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// It is what came, to the byte.
+    None,
+    /// It was written anew, in the coding in which it came.
+    Rewritten,
+    /// It was written anew and is no longer coded.
+    AndPlain,
+}
+
+/// Rewrites a body inside its coding.
+fn through(
+    coding: Option<Coding>,
+    came: Bytes,
+    rewrite: impl FnOnce(Bytes) -> Rewritten,
+) -> Result<(Rewritten, Change), Refusal> {
+    let plain = match coding {
+        Some(coding) => coding.undo(&came)?,
+        None => came.clone(),
+    };
+    let rewritten = rewrite(plain.clone());
+    let same = rewritten.body.as_ptr() == plain.as_ptr() && rewritten.body.len() == plain.len();
+    if same || rewritten.body == plain {
+        return Ok((Rewritten { body: came, ..rewritten }, Change::None));
+    }
+    let Some(coding) = coding else { return Ok((rewritten, Change::Rewritten)) };
+    Ok(match coding.redo(&rewritten.body) {
+        Some(body) => (Rewritten { body, ..rewritten }, Change::Rewritten),
+        None => (rewritten, Change::AndPlain),
+    })
 }
 
 /// The receipt of a request that was not looked into.
