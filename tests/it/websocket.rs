@@ -1,9 +1,13 @@
 //! OpenAI Responses over a WebSocket, through a running proxy.
 
 use crate::proxy_fake::{Fake, Heard, Next, before, reset, setup};
-use crate::world::{Client, PATIENCE, eventually};
+use crate::world::{Client, PATIENCE, Socket, World, eventually, log, rows};
+use headroom::demo::provider::Rules;
+use headroom::demo::script::{Ending, Turn, by_history, in_order};
 use headroom::proxy::{self, Running};
+use headroom::receipt::Usage;
 use headroom::store::{Filter, Limits, RequestRow, Store};
+use headroom::units::Tokens;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -451,7 +455,7 @@ fn recorded(upstream: &Fake) -> (Running, Arc<Store>, tempfile::TempDir) {
 }
 
 /// The record's rows once there are so many.
-fn rows(store: &Store, many: usize) -> Vec<RequestRow> {
+fn record(store: &Store, many: usize) -> Vec<RequestRow> {
     let read = || {
         store.flush();
         store.requests(&Filter::default()).unwrap()
@@ -494,9 +498,23 @@ fn each_response_that_was_asked_for_is_one_request_in_the_record() {
         while read_message(&mut stream).unwrap()["type"] != until {}
     }
     drop(stream);
-    let rows = rows(&store, 4);
-    let seen: Vec<_> = rows.iter().map(|row| (row.status, row.complete)).collect();
-    assert_eq!(seen, [(200, true), (529, true), (200, true), (200, false)]);
+    let rows = record(&store, 4);
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let usage = row.usage.map(|usage| (usage.uncached, usage.cache_read, usage.output));
+            (row.status, row.complete, usage)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (200, true, Some((Tokens(360), Tokens(640), Tokens(20)))),
+            (529, true, None),
+            (200, true, Some((Tokens(500), Tokens(0), Tokens(9)))),
+            (200, false, None),
+        ]
+    );
 }
 
 #[test]
@@ -523,4 +541,269 @@ fn a_drain_waits_for_an_answer_and_not_for_a_silent_web_socket() {
     assert_eq!(read_message(&mut stream).unwrap()["type"], "response.completed");
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
     draining.join().unwrap();
+}
+
+/// A session as Codex holds it over a WebSocket: what is new is sent, and the response it follows on;
+/// after a lost connection the whole history, as it was before anything was shortened.
+struct Session {
+    /// All items, the model's too.
+    history: Vec<Value>,
+    /// How many of them the provider has.
+    known: usize,
+    previous: Option<Value>,
+    /// What was printed, by the call it answers.
+    printed: Vec<(String, String)>,
+}
+
+impl Session {
+    fn asking(question: &str) -> Session {
+        let tools = json!([{"type": "namespace", "name": "functions", "description": "tools", "tools": [
+            {"type": "custom", "name": "exec", "description": "Runs JavaScript.", "format": {"type": "text"}}]}]);
+        let history = vec![
+            json!({"type": "additional_tools", "id": "at_1", "role": "developer", "tools": tools}),
+            json!({"type": "message", "id": "m_1", "role": "developer", "content": [{"type": "input_text", "text": "You are careful. ".repeat(400)}]}),
+            json!({"type": "message", "id": "m_2", "role": "user", "content": [{"type": "input_text", "text": question}]}),
+        ];
+        Session { history, known: 0, previous: None, printed: Vec::new() }
+    }
+
+    /// The next request.
+    fn create(&self) -> Value {
+        let mut create = json!({"type": "response.create", "model": "gpt-6.1-sol", "stream": true, "store": false,
+            "input": self.history[self.known..], "tool_choice": "auto", "parallel_tool_calls": false,
+            "include": ["reasoning.encrypted_content"], "prompt_cache_key": "11111111-2222-4333-8444-555555555555"});
+        if let Some(previous) = &self.previous {
+            create["previous_response_id"] = previous.clone();
+        }
+        create
+    }
+
+    /// Asks, and runs the command that the model calls for: it prints `text`. False when there is none.
+    #[track_caller]
+    fn turn(&mut self, socket: &mut Socket, text: &str) -> bool {
+        let events = socket.ask(&self.create());
+        let last = events.last().expect("an answer");
+        assert_eq!(last["type"], "response.completed", "{last}");
+        self.previous = Some(last["response"]["id"].clone());
+        let said: Vec<Value> = events
+            .iter()
+            .filter(|event| event["type"] == "response.output_item.done")
+            .map(|event| event["item"].clone())
+            .collect();
+        let call =
+            said.iter().find(|item| item["type"] == "custom_tool_call").map(|call| call["call_id"].clone());
+        self.history.extend(said);
+        self.known = self.history.len();
+        let Some(call) = call else { return false };
+        self.history.push(json!({"type": "custom_tool_call_output", "id": format!("ct_{}", self.known), "call_id": call, "output": [
+            {"type": "input_text", "text": "Script completed\nWall time 0.1 seconds\nOutput:\n"},
+            {"type": "input_text", "text": text}]}));
+        self.printed.push((call.as_str().expect("an id").to_owned(), text.to_owned()));
+        true
+    }
+
+    /// The connection is lost, and with it what the provider remembers of it.
+    fn is_cut(&mut self) {
+        (self.known, self.previous) = (0, None);
+        // Codex names its own items anew.
+        for item in &mut self.history {
+            if item["type"] == "custom_tool_call_output" {
+                item["id"] = json!("ct_again");
+            }
+        }
+    }
+}
+
+/// Every output that a request to the provider holds, by the call it answers.
+fn outputs(body: &Value) -> Vec<(String, String)> {
+    let items = body["input"].as_array().expect("items");
+    let outputs = items.iter().filter(|item| item["type"] == "custom_tool_call_output");
+    outputs
+        .map(|item| {
+            (
+                item["call_id"].as_str().expect("an id").to_owned(),
+                item["output"][1]["text"].as_str().expect("a text").to_owned(),
+            )
+        })
+        .collect()
+}
+
+/// A world whose model runs a command on each of so many turns, and then is done.
+fn running(commands: usize) -> World {
+    let turns = (0..commands).map(|number| Turn::runs(&format!("cat {number}.log")).thinking_first("Hm."));
+    World::with(Rules::default(), by_history(turns))
+}
+
+#[test]
+fn a_session_is_shortened_and_only_ever_extended() {
+    let world = running(5);
+    let proxy = world.proxy();
+    let mut socket = proxy.client().socket("/v1/responses").expect("an upgrade");
+    let mut session = Session::asking("What is wrong?");
+    let printed = [log(300), rows(200), "short".to_owned(), log(500), rows(90)];
+    for text in &printed {
+        assert!(session.turn(&mut socket, text));
+    }
+    assert!(!session.turn(&mut socket, ""));
+    let provider = world.provider();
+    assert_eq!(provider.broken_prefixes(), []);
+    let messages = provider.messages();
+    assert_eq!(messages.len(), 6);
+    let sent: Vec<(String, String)> = messages.iter().flat_map(|message| outputs(&message.json())).collect();
+    assert_eq!(sent.len(), 5, "each once");
+    for (number, ((_, sent), text)) in sent.iter().zip(&printed).enumerate() {
+        assert_eq!(sent == text, number == 2, "{number}: {} of {} bytes", sent.len(), text.len());
+        assert!(sent.len() <= text.len());
+    }
+    // All that was in a prompt is read from the cache in the next.
+    let usages: Vec<Usage> = messages.iter().map(|message| message.usage.expect("a usage")).collect();
+    for pair in usages.windows(2) {
+        assert!(pair[0].input() <= pair[1].cache_read + Tokens(256), "{pair:?}");
+    }
+}
+
+#[test]
+fn a_history_that_is_sent_again_after_a_lost_connection_is_sent_as_it_was() {
+    for restarted in [false, true] {
+        let world = running(4);
+        let mut proxy = world.proxy();
+        let mut socket = proxy.client().socket("/v1/responses").expect("an upgrade");
+        let mut session = Session::asking("What is wrong?");
+        for text in [log(300), rows(200), log(400)] {
+            assert!(session.turn(&mut socket, &text));
+        }
+        drop(socket);
+        session.is_cut();
+        if restarted {
+            proxy.kill_9();
+            proxy = world.proxy();
+        }
+        let mut socket = proxy.client().socket("/v1/responses").expect("an upgrade");
+        assert!(session.turn(&mut socket, &log(500)), "the whole history");
+        assert!(!session.turn(&mut socket, ""));
+        let provider = world.provider();
+        assert_eq!(provider.broken_prefixes(), [], "restarted: {restarted}");
+        let messages: Vec<Value> = provider.messages().iter().map(|message| message.json()).collect();
+        let (pieces, whole) = (&messages[..3], &messages[3]);
+        let first: Vec<_> = pieces.iter().flat_map(outputs).collect();
+        assert_eq!(outputs(whole)[..2], first, "restarted: {restarted}");
+        for ((_, sent), (_, text)) in outputs(whole).iter().zip(&session.printed) {
+            assert!(sent.len() < text.len(), "restarted: {restarted}");
+        }
+        let read = provider.messages()[3].usage.expect("a usage").cache_read;
+        let before = provider.messages()[2].usage.expect("a usage").input();
+        assert!(before <= read + Tokens(256), "restarted: {restarted}: {before:?} {read:?}");
+    }
+}
+
+#[test]
+fn an_error_in_between_changes_nothing_that_was_sent() {
+    let turns = [
+        Turn::runs("cat 1.log"),
+        Turn::runs("cat 2.log"),
+        Turn::fails(529, "overloaded_error", "Busy"),
+        Turn::runs("cat 3.log"),
+        Turn::runs("cat 4.log").ending(Ending::CutAfter(700)),
+        Turn::runs("cat 4.log"),
+    ];
+    let world = World::with(Rules::default(), in_order(turns));
+    let proxy = world.proxy();
+    let mut socket = proxy.client().socket("/v1/responses").expect("an upgrade");
+    let mut session = Session::asking("What is wrong?");
+    assert!(session.turn(&mut socket, &log(300)));
+    assert!(session.turn(&mut socket, &rows(200)));
+    let refused = socket.ask(&session.create());
+    assert_eq!((&refused[0]["type"], &refused[0]["status"]), (&json!("error"), &json!(529)));
+    session.is_cut();
+    let mut socket = proxy.client().socket("/v1/responses").expect("an upgrade");
+    assert!(session.turn(&mut socket, &log(400)));
+    let cut = socket.ask(&session.create());
+    assert!(cut.iter().all(|event| event["type"] != "response.completed"));
+    session.is_cut();
+    let mut socket = proxy.client().socket("/v1/responses").expect("an upgrade");
+    assert!(session.turn(&mut socket, "the end"));
+    assert_eq!(world.provider().broken_prefixes(), []);
+    let last = world.provider().messages().pop().expect("a message").json();
+    for ((_, sent), (_, text)) in outputs(&last).iter().zip(&session.printed) {
+        assert!(sent.len() < text.len(), "{} of {} bytes", sent.len(), text.len());
+    }
+}
+
+#[test]
+fn two_sessions_and_two_requests_at_once_keep_apart() {
+    let world =
+        World::with(Rules::default(), by_history((0..2).map(|number| Turn::runs(&format!("cat {number}")))));
+    let proxy = world.proxy();
+    let client = proxy.client();
+    let mut sockets = [
+        client.socket("/v1/responses").expect("an upgrade"),
+        client.socket("/v1/responses").expect("an upgrade"),
+    ];
+    let mut sessions = [Session::asking("What is wrong?"), Session::asking("A title, please.")];
+    for text in [log(300), log(301)] {
+        for (socket, session) in sockets.iter_mut().zip(&mut sessions) {
+            assert!(session.turn(socket, &text));
+        }
+    }
+    for (socket, session) in sockets.iter_mut().zip(&mut sessions) {
+        assert!(!session.turn(socket, ""));
+    }
+    // Nobody may ask before the answer has ended; who does so all the same loses nothing.
+    let aside = json!({"type": "response.create", "model": "gpt-6.1-sol", "input": "Hello?"});
+    sockets[0].send(&aside);
+    sockets[0].send(&aside);
+    for _ in 0..2 {
+        while sockets[0].next().expect("an event")["type"] != "response.completed" {}
+    }
+    assert_eq!(world.provider().broken_prefixes(), []);
+    drop(sockets);
+    assert_eq!(proxy.drain(), 0);
+    let store = Store::open(&world.headroom_home(), Limits::default()).unwrap();
+    let rows = store.requests(&Filter::default()).unwrap();
+    assert_eq!(rows.len(), 8);
+    assert!(rows.iter().all(|row| row.status == 200 && row.complete && row.usage.is_some()), "{rows:?}");
+}
+
+#[test]
+fn a_long_output_in_parts_with_pings_between_is_shortened_too() {
+    let (upstream, asked) = answering(vec![vec![
+        json!({"type": "response.completed", "response": {"id": "r", "usage": usage(1, 0, 1)}}),
+    ]]);
+    let (proxy, _store, _folder) = recorded(&upstream);
+    let mut stream = opened(&Client::new(&proxy.base_url));
+    let mut session = Session::asking("What is wrong?");
+    session.history.push(json!({"type": "custom_tool_call", "call_id": "c", "name": "exec", "input": "x"}));
+    session.history.push(json!({"type": "custom_tool_call_output", "call_id": "c", "output": [
+        {"type": "input_text", "text": "Script completed"}, {"type": "input_text", "text": log(3000)}]}));
+    let text = session.create().to_string().into_bytes();
+    assert!(250_000 < text.len(), "{}", text.len());
+    let parts: Vec<&[u8]> = text.chunks(10_000).collect();
+    for (number, part) in parts.iter().enumerate() {
+        let last = if number + 1 == parts.len() { 0x80 } else { 0 };
+        stream.write_all(&frame(last | u8::from(number == 0), part, Some([1, 2, 3, number as u8]))).unwrap();
+        stream.write_all(&frame(0x89, b"still there?", Some([9; 4]))).unwrap();
+    }
+    assert_eq!(read_message(&mut stream).unwrap()["type"], "response.completed");
+    let asked = asked.lock().unwrap();
+    let (_, sent) = outputs(&asked[0]).remove(0);
+    assert!(sent.len() < 50_000, "{}", sent.len());
+    // Nothing but that text is different.
+    let mut whole = asked[0].clone();
+    whole["input"][4]["output"][1]["text"] = json!(log(3000));
+    assert_eq!(whole, session.create());
+    assert_eq!(proxy.counts().rewritten, 1);
+}
+
+#[test]
+fn a_message_of_five_megabytes_arrives_as_it_was_sent() {
+    let (upstream, kept) = keeping();
+    let (proxy, client) = before(&upstream);
+    let mut stream = opened(&client);
+    let bytes = event(&json!({"type": "response.create", "model": "m", "input": [
+        {"type": "message", "role": "user", "content": [{"type": "input_image", "image_url": "A".repeat(5_000_000)}]}]}));
+    stream.write_all(&bytes).unwrap();
+    eventually("it is on its way", || proxy.counts().requests == 2);
+    stream.shutdown(Shutdown::Write).unwrap();
+    let got = kept.recv().unwrap();
+    assert!(got == bytes, "{} of {} bytes", got.len(), bytes.len());
 }
