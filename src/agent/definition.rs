@@ -235,12 +235,16 @@ pub struct Upstream {
     pub certificates: Vec<String>,
 }
 
-/// A value in a file of the user's.
+/// A value in a file of the user's, or in a variable that holds JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InFile {
-    /// The file; `~` is the user's home. TOML, JSON with or without comments, or lines of `name: value`.
+    /// The file; `~` is the user's home. TOML, YAML, JSON with or without comments, or lines of `name=value`.
+    #[serde(default)]
     pub file: String,
+    /// The variable, where it is no file.
+    #[serde(default)]
+    pub variable: String,
     /// The keys that lead to it.
     pub key: Vec<String>,
 }
@@ -254,13 +258,27 @@ pub struct FileForRun {
     /// What it holds; JSON is merged into what `from` holds.
     #[serde(default)]
     pub content: String,
-    /// A file of the user's that it starts as a copy of: JSON with or without comments. `~` is the user's home.
+    /// A file of the user's that it starts as a copy of: TOML, YAML, JSON with or without comments; the copy is JSON.
+    /// `~` is the user's home.
     #[serde(default)]
     pub from: String,
     /// Keys in that copy that hold URLs of providers: each becomes an upstream of its own, reached through us. `*` is
     /// any key or place in a list.
     #[serde(default)]
     pub urls: Vec<Vec<String>>,
+    /// What stands there where the user has written nothing.
+    #[serde(default)]
+    pub without_url: Option<WithoutUrl>,
+}
+
+/// The URLs that an agent takes when its settings name none.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WithoutUrl {
+    /// The key beside that of the URL which says whose it is.
+    pub beside: String,
+    /// By what stands under it.
+    pub urls: BTreeMap<String, String>,
 }
 
 /// A value in a file of the user's that is ours for the time of the run. Journalled before, undone after.
@@ -306,6 +324,16 @@ pub struct When {
     /// The first argument is one of these words.
     #[serde(default)]
     pub commands: Vec<String>,
+    /// This file holds something under [`When::key`]; `~` is the user's home, a relative path is one below the folder
+    /// the agent works in.
+    #[serde(default)]
+    pub file: String,
+    /// The keys that lead to it; none: the file is there.
+    #[serde(default)]
+    pub key: Vec<String>,
+    /// And that is this word.
+    #[serde(default)]
+    pub is: String,
     /// Then it goes past us, for this reason; an empty one is not said.
     #[serde(default)]
     pub past: Option<String>,
@@ -315,9 +343,15 @@ pub struct When {
     /// Then this further upstream is the one that requests go to which name none.
     #[serde(default)]
     pub upstream: Option<String>,
+    /// Then our tool is not handed over, for this reason.
+    #[serde(default)]
+    pub withheld: String,
     /// Then these variables are set too.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Then these are set too, merged as JSON.
+    #[serde(default)]
+    pub environment_json: BTreeMap<String, String>,
     /// Then these are not.
     #[serde(default)]
     pub unset: Vec<String>,
@@ -475,7 +509,8 @@ impl Agent {
         ];
         let lists = [&self.arguments, &self.after_command, &retrieval.arguments, &retrieval.after_command];
         let sometimes = self.when.iter().flat_map(|when| {
-            when.arguments.iter().chain(&when.after_command).chain(when.environment.values())
+            let variables = when.environment.values().chain(when.environment_json.values());
+            when.arguments.iter().chain(&when.after_command).chain(variables)
         });
         let texts = self.files_for_run.values().map(|file| &file.content);
         let patched = self.patches.iter().map(|patch| &patch.value);
@@ -509,7 +544,10 @@ impl Agent {
         let no_json = |key: &str, wanted| {
             Err(AgentError::NoJson { path: path.to_owned(), key: key.to_owned(), wanted })
         };
-        for (key, template) in self.environment_json.iter().chain(&retrieval.environment_json) {
+        let sometimes = self.when.iter().flat_map(|when| &when.environment_json);
+        for (key, template) in
+            self.environment_json.iter().chain(sometimes).chain(&retrieval.environment_json)
+        {
             if !read(template).is_ok_and(|value| value.is_object() || value.is_array()) {
                 return no_json(key, "a JSON object or list");
             }

@@ -1,4 +1,4 @@
-//! A look at single values in files of the user's: TOML, JSON with or without comments, lines of `name: value`.
+//! A look at single values in files of the user's: TOML, YAML, JSON with or without comments, lines of `name=value`.
 //!
 //! Reads; never writes, and keeps nothing but the value that was asked for.
 
@@ -22,6 +22,7 @@ pub fn whole(path: &Path) -> Option<Value> {
     let text = text(path)?;
     match extension(path) {
         "toml" => toml_edit::de::from_str(&text).ok(),
+        "yaml" | "yml" => serde_saphyr::from_str(&text).ok(),
         _ => serde_json::from_str(&jsonc::plain(&text)).ok(),
     }
 }
@@ -29,25 +30,27 @@ pub fn whole(path: &Path) -> Option<Value> {
 /// The value under these keys in a file; `None` when there is none.
 pub fn value(path: &Path, key: &[String]) -> Option<Value> {
     match extension(path) {
-        "toml" | "json" | "jsonc" => {
-            let mut value = whole(path)?;
-            for key in key {
-                value = match value {
-                    Value::Object(mut object) => object.remove(key)?,
-                    Value::Array(mut list) => {
-                        let at: usize = key.parse().ok()?;
-                        (at < list.len()).then(|| list.swap_remove(at))?
-                    }
-                    _ => return None,
-                };
-            }
-            Some(value)
-        }
+        "toml" | "json" | "jsonc" | "yaml" | "yml" => within(whole(path)?, key),
         _ => {
             let [name] = key else { return None };
             line_named(&text(path)?, name).map(Value::from)
         }
     }
+}
+
+/// What stands under these keys of a value.
+pub fn within(mut value: Value, key: &[String]) -> Option<Value> {
+    for key in key {
+        value = match value {
+            Value::Object(mut object) => object.remove(key)?,
+            Value::Array(mut list) => {
+                let at: usize = key.parse().ok()?;
+                (at < list.len()).then(|| list.swap_remove(at))?
+            }
+            _ => return None,
+        };
+    }
+    Some(value)
 }
 
 /// True when something stands in a value: not nothing, and not an empty text or list.
@@ -61,7 +64,7 @@ pub fn says_something(value: &Value) -> bool {
     }
 }
 
-/// The value in a line `name: value` or `name=value` that is not indented: what YAML and `.env` files have in common.
+/// The value in a line `name=value` or `name: value` that is not indented.
 fn line_named(text: &str, name: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let line = line.strip_prefix("export ").unwrap_or(line);
@@ -95,7 +98,7 @@ mod tests {
             ("a.toml", "# x\n[model]\nurl = \"https://a\"\n", &["model", "url"][..]),
             ("a.json", "\u{feff}{ // x\n \"model\": {\"url\": \"https://a\",},}", &["model", "url"]),
             ("a.jsonc", "[{\"url\": /* b */ \"https://a\"}]", &["0", "url"]),
-            ("a.yaml", "# x\nother: 1\nurl: \"https://a\" # b\n  url: c\n", &["url"]),
+            ("a.yaml", "# x\nother: 1\nmodels:\n  - url: \"https://a\" # b\n", &["models", "0", "url"]),
             (".env", "export url=https://a\n", &["url"]),
         ];
         for (name, text, key) in files {

@@ -6,7 +6,9 @@
 
 use super::claude::{self, Arguments};
 use super::codex;
-use super::definition::{Agent, FileForRun, Login, NO_LOGIN, Retrieval, Rules, Speech, Upstream, When};
+use super::definition::{
+    Agent, FileForRun, Login, NO_LOGIN, Retrieval, Rules, Speech, Upstream, When, WithoutUrl,
+};
 use super::environment::Environment;
 use super::filling::{Filling, place_of, places_in};
 use super::json::merge;
@@ -97,7 +99,10 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     let withheld = match (&agent.retrieval, tool) {
         (None, _) => Some(format!("{} has no way to ask for an original", agent.name)),
         (_, Tool::Withheld) => Some(String::new()),
-        (Some(_), Tool::Offered) => by_the_user(agent, before_dashes).or_else(|| found.no_tool.clone()),
+        (Some(_), Tool::Offered) => {
+            let sometimes = hold.iter().map(|when| &when.withheld).find(|because| !because.is_empty());
+            by_the_user(agent, before_dashes).or_else(|| found.no_tool.clone()).or_else(|| sometimes.cloned())
+        }
     };
     Ok(Plan::Through(Box::new(Through {
         agent: agent.clone(),
@@ -124,17 +129,21 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
 pub fn login<'a>(agent: &'a Agent, around: &Around) -> &'a str {
     let there = |login: &&Login| {
         let variable = || login.variables.iter().any(|name| around.environment.get(name).is_some());
-        let file = || {
-            let Some(path) = peek::at_home(&login.file, around.home.as_deref()) else { return false };
-            if login.key.is_empty() {
-                return path.is_file();
-            }
-            let value = peek::value(&path, &login.key).filter(peek::says_something);
-            value.is_some_and(|value| login.is.is_empty() || value.as_str() == Some(&login.is))
-        };
+        let file = || stands(around, &login.file, &login.key, &login.is);
         (login.variables.is_empty() || variable()) && (login.file.is_empty() || file())
     };
     agent.logins.iter().find(there).map_or(NO_LOGIN, |login| &login.kind)
+}
+
+/// Whether a file of the user's is there, or holds something under these keys, or holds this word there.
+fn stands(around: &Around, file: &str, key: &[String], is: &str) -> bool {
+    let Some(path) = peek::at_home(file, around.home.as_deref()) else { return false };
+    let path = around.folder.join(path);
+    if key.is_empty() {
+        return path.is_file();
+    }
+    let value = peek::value(&path, key).filter(peek::says_something);
+    value.is_some_and(|value| is.is_empty() || value.as_str() == Some(is))
 }
 
 /// Whether everything that a condition names holds.
@@ -148,6 +157,7 @@ fn holds(when: &When, around: &Around, arguments: &[OsString], login: &str) -> b
         && (when.login.is_empty() || when.login.iter().any(|kind| kind == login))
         && (when.flags.is_empty() || when.flags.iter().any(given))
         && (when.commands.is_empty() || when.commands.iter().any(|command| command == first))
+        && (when.file.is_empty() || stands(around, &when.file, &when.key, &when.is))
 }
 
 /// Why an agent without an upstream goes past us.
@@ -381,7 +391,9 @@ impl Through {
                 environment.set(name, fill(template));
             }
         }
-        for (name, template) in agent.environment_json.iter().chain(&retrieval.environment_json) {
+        let sometimes = self.hold.iter().flat_map(|when| &when.environment_json);
+        let merged = agent.environment_json.iter().chain(sometimes).chain(&retrieval.environment_json);
+        for (name, template) in merged.filter(|(_, template)| leads_somewhere(template)) {
             let ours = json(template);
             let own: Option<Value> = environment.get(name).and_then(|own| serde_json::from_str(own).ok());
             let value = match own.filter(|own| own.is_array() == ours.is_array()) {
@@ -483,6 +495,9 @@ impl Draft {
             (!file.from.is_empty()).then(|| peek::at_home(&file.from, around.home.as_deref())).flatten();
         let Some(copy) = path.and_then(|path| peek::whole(&path)) else { return Draft::default() };
         let mut draft = Draft { urls: Vec::new(), copy };
+        if let Some(without) = &file.without_url {
+            file.urls.iter().for_each(|wanted| fill_in(&mut draft.copy, wanted, without));
+        }
         for wanted in &file.urls {
             for place in places_like(&draft.copy, wanted) {
                 let Some(url) = draft.copy.pointer(&pointer(&place)).and_then(Value::as_str) else {
@@ -513,6 +528,18 @@ impl Draft {
             merge(&mut self.copy, &serde_json::from_str(&filling.fill(content)).unwrap_or_default());
         }
         self.copy.to_string()
+    }
+}
+
+/// Writes the URL that the agent would take where the user's file names none.
+fn fill_in(copy: &mut Value, wanted: &[String], without: &WithoutUrl) {
+    let Some((last, before)) = wanted.split_last() else { return };
+    for place in places_like(copy, before) {
+        let Some(Value::Object(object)) = copy.pointer_mut(&pointer(&place)) else { continue };
+        let url = object.get(&without.beside).and_then(Value::as_str).and_then(|word| without.urls.get(word));
+        if let Some(url) = url.filter(|_| !object.contains_key(last)) {
+            object.insert(last.clone(), url.as_str().into());
+        }
     }
 }
 
@@ -700,9 +727,18 @@ impl Place {
 fn upstream(own: &Upstream, around: &Around, found: &Findings, notices: &mut Vec<String>) -> Option<Place> {
     let in_a_file = || {
         own.files.iter().find_map(|place| {
-            let path = peek::at_home(&place.file, around.home.as_deref())?;
-            let url = peek::value(&path, &place.key)?.as_str()?.to_owned();
-            split_origin(&url).is_some().then_some((place.file.clone(), url))
+            let (said, value) = match place.variable.as_str() {
+                "" => {
+                    let path = peek::at_home(&place.file, around.home.as_deref())?;
+                    (&place.file, peek::value(&path, &place.key)?)
+                }
+                name => {
+                    let value = serde_json::from_str(around.environment.get(name)?).ok()?;
+                    (&place.variable, peek::within(value, &place.key)?)
+                }
+            };
+            let url = value.as_str()?.to_owned();
+            split_origin(&url).is_some().then_some((said.clone(), url))
         })
     };
     let in_a_variable = own.variables.iter().find_map(|name| {
