@@ -484,6 +484,77 @@ fn a_gemini_stream_without_events_is_a_json_array() {
     assert_eq!(send().json()[0]["error"]["status"], "UNAVAILABLE");
 }
 
+/// The payloads of an event stream; every length and checksum must hold.
+fn frames(mut stream: &[u8]) -> Vec<Value> {
+    let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("four bytes"));
+    let mut payloads = Vec::new();
+    while !stream.is_empty() {
+        let (whole, headers) = (number(&stream[..4]) as usize, number(&stream[4..8]) as usize);
+        assert_eq!(number(&stream[8..12]), crc32fast::hash(&stream[..8]));
+        assert_eq!(number(&stream[whole - 4..whole]), crc32fast::hash(&stream[..whole - 4]));
+        payloads.push(serde_json::from_slice(&stream[12 + headers..whole - 4]).expect("JSON"));
+        stream = &stream[whole..];
+    }
+    payloads
+}
+
+#[test]
+fn anthropics_wire_is_spoken_through_bedrock_and_vertex() {
+    use base64::Engine;
+    let said = || Turn::says("So it is, and so it was.");
+    let world = World::saying([
+        said(),
+        said(),
+        Turn::fails(429, "rate_limit_error", "Slow down"),
+        said().ending(Ending::ErrorEvent("overloaded_error".to_owned())),
+        said(),
+        said(),
+    ]);
+    let client = world.direct();
+    let body = |version: &str| {
+        json!({"anthropic_version": version, "max_tokens": 100,
+               "messages": [{"role": "user", "content": "Is it?"}]})
+        .to_string()
+    };
+    let bedrock = |verb: &str| {
+        let path = format!("/model/eu.anthropic.claude-sonnet-4-5-v1%3A0/{verb}");
+        client.send("POST", &path, LOGIN, body("bedrock-2023-05-31").as_bytes())
+    };
+    let whole = bedrock("invoke");
+    assert_eq!(whole.json()["content"][0]["text"], "So it is, and so it was.");
+    assert_eq!(whole.json()["model"], "eu.anthropic.claude-sonnet-4-5-v1:0");
+    assert!(whole.header("x-amzn-bedrock-input-token-count").is_some());
+
+    let streamed = bedrock("invoke-with-response-stream");
+    let decoded = |payload: &Value| -> Value {
+        let bytes = payload["bytes"].as_str().expect("bytes");
+        let plain = base64::engine::general_purpose::STANDARD.decode(bytes).expect("it is Base64");
+        serde_json::from_slice(&plain).expect("an event")
+    };
+    let events: Vec<Value> = frames(&streamed.body).iter().map(decoded).collect();
+    let words = events.iter().filter_map(|event| event["delta"]["text"].as_str());
+    assert_eq!(words.collect::<String>(), "So it is, and so it was.");
+    let metrics = &events.last().expect("an end")["amazon-bedrock-invocationMetrics"];
+    assert!(metrics["inputTokenCount"].as_u64().is_some_and(|count| 0 < count));
+
+    let failed = bedrock("invoke");
+    assert_eq!((failed.status, failed.header("x-amzn-errortype")), (429, Some("ThrottlingException")));
+    assert_eq!(failed.json()["message"], "Slow down");
+    let broken = frames(&bedrock("invoke-with-response-stream").body);
+    assert_eq!(broken.last().expect("an end")["message"], "the demo fails here");
+
+    let vertex = |model: &str, verb: &str| {
+        let path = format!("/v1/projects/p/locations/global/publishers/anthropic/models/{model}:{verb}");
+        client.send("POST", &path, LOGIN, body("vertex-2023-10-16").as_bytes())
+    };
+    let whole = vertex("claude-sonnet-4-5@20250929", "rawPredict").json();
+    assert_eq!(whole["model"], "claude-sonnet-4-5@20250929");
+    let streamed = vertex("claude-sonnet-4-5@20250929", "streamRawPredict");
+    assert_eq!(streamed.blocks()[0]["text"], "So it is, and so it was.");
+    assert!(vertex("count-tokens", "rawPredict").json()["input_tokens"].is_u64());
+    assert_eq!(world.provider().messages().len(), 6);
+}
+
 /// The body of a WebSocket's message.
 fn create(input: Value, previous: Option<&Value>) -> Value {
     let mut message = Talk::new(Wire::Responses).body(true);

@@ -96,6 +96,11 @@ fn ready(house: &House, state: &State, question: &Question<'_>) -> Result<Ready,
         }
         Err(_) => Value::Null,
     };
+    let versioned =
+        !matches!(ask.door, Door::Vertex | Door::Bedrock) || body["anthropic_version"].is_string();
+    if checks && !versioned {
+        return Err(Fault::bad_request("anthropic_version: Field required"));
+    }
     let mut body = ask.unwrap(body);
     if ask.wire != Wire::Responses {
         return Ok(Ready { body, own: Vec::new(), before: None });
@@ -278,7 +283,7 @@ impl Ask {
     /// The model request in a body.
     fn unwrap(&self, mut body: Value) -> Value {
         let model = match self.door {
-            Door::Plain => self.model.clone().map(Value::from),
+            Door::Plain | Door::Vertex | Door::Bedrock => self.model.clone().map(Value::from),
             Door::CodeAssist => {
                 let model = body["model"].take();
                 body = body["request"].take();
@@ -296,7 +301,7 @@ impl Door {
     /// What goes out through this door.
     pub(super) fn wrap(self, answer: Value) -> Value {
         match self {
-            Door::Plain => answer,
+            Door::Plain | Door::Vertex | Door::Bedrock => answer,
             Door::CodeAssist => json!({"response": answer, "traceId": "demo"}),
         }
     }

@@ -18,6 +18,7 @@ mod stream;
 mod websocket;
 
 pub mod anthropic;
+mod bedrock;
 mod chat;
 mod gemini;
 mod responses;
@@ -464,20 +465,27 @@ fn plan(house: &House, request: Request, route: Route) -> (usize, Planned) {
     (number, planned)
 }
 
-/// The credential that a request carries, in whichever place; empty for none.
+/// The credential that a request carries, in whichever place; empty for none. Of a signature, which is another
+/// for every request, it is the key's name.
 fn login(request: &Request) -> &str {
     const PLACES: &[&str] = &["x-api-key", "authorization", "x-goog-api-key", "api-key"];
     let header = PLACES.iter().find_map(|name| request.header(name));
-    header.or_else(|| http::parameter(&request.target, "key")).unwrap_or_default()
+    let login = header.or_else(|| http::parameter(&request.target, "key")).unwrap_or_default();
+    let signed = login.strip_prefix("AWS4-HMAC-SHA256").and_then(|rest| rest.split_once("Credential="));
+    signed.map_or(login, |(_, rest)| rest.split('/').next().unwrap_or_default())
 }
 
 /// Puts what was decided into the words of the wire and the envelope of the door.
 fn planned(state: &mut State, ask: &Ask, decided: Decided) -> (u16, Planned) {
     match decided {
-        Decided::Refused(fault) => (fault.status, Planned::json(fault.status, &failure(ask, &fault))),
+        Decided::Refused(fault) => {
+            let reply = plain_reply(fault.status, &failure(ask, &fault), &failure_headers(ask, &fault));
+            (fault.status, Planned::reply(reply))
+        }
         Decided::Told(answer) => (200, Planned::json(200, &ask.door.wrap(answer).to_string())),
         Decided::Fails(fault, turn) => {
-            let reply = plain_reply(fault.status, &failure(ask, &fault), &turn.headers);
+            let headers = [turn.headers.as_slice(), &failure_headers(ask, &fault)].concat();
+            let reply = plain_reply(fault.status, &failure(ask, &fault), &headers);
             (fault.status, Planned { wait: turn.wait, ending: turn.ending, ..Planned::reply(reply) })
         }
         Decided::Bytes(bytes, turn) => {
@@ -510,7 +518,7 @@ fn said(ask: &Ask, message: &Message, turn: &Turn) -> Planned {
     let streamed = match ask.flow {
         route::Flow::AsAsked => message.body["stream"] == true,
         route::Flow::Whole => false,
-        route::Flow::Events | route::Flow::Array => true,
+        route::Flow::Events | route::Flow::Array | route::Flow::Frames => true,
     };
     if !streamed {
         let whole = match message.wire {
@@ -519,9 +527,17 @@ fn said(ask: &Ask, message: &Message, turn: &Turn) -> Planned {
             Wire::Responses => responses::whole(message),
             Wire::Gemini => gemini::whole(message),
         };
-        return Planned::whole(ask.door.wrap(whole).to_string(), turn);
+        let mut turn = turn.clone();
+        if ask.door == route::Door::Bedrock {
+            turn.headers.extend(bedrock::counts(message));
+        }
+        return Planned::whole(ask.door.wrap(whole).to_string(), &turn);
     }
     match message.wire {
+        Wire::Anthropic if ask.flow == route::Flow::Frames => {
+            let events = anthropic::events(message, &turn.ending);
+            Planned::stream(bedrock::STREAM, bedrock::frames(message, events), turn)
+        }
         Wire::Anthropic => {
             let events = anthropic::events(message, &turn.ending);
             let parts = events.iter().map(|(name, data)| stream::named(name, data)).collect();
@@ -555,8 +571,17 @@ fn said(ask: &Ask, message: &Message, turn: &Turn) -> Planned {
     }
 }
 
+/// A refusal's headers.
+fn failure_headers(ask: &Ask, fault: &Fault) -> Vec<(String, String)> {
+    let kind = (ask.door == route::Door::Bedrock).then(|| bedrock::exception(fault.status).0);
+    kind.map(|kind| ("x-amzn-errortype".to_owned(), kind.to_owned())).into_iter().collect()
+}
+
 /// A refusal's body.
 fn failure(ask: &Ask, fault: &Fault) -> String {
+    if ask.door == route::Door::Bedrock {
+        return json!({"message": fault.message}).to_string();
+    }
     let body = error_body(ask.wire, fault);
     if ask.flow == route::Flow::Array { format!("[{body}\n]\n") } else { body }
 }

@@ -57,6 +57,10 @@ pub(super) enum Door {
     Plain,
     /// Code Assist's `v1internal`.
     CodeAssist,
+    /// Vertex: the model in the path, a version in the body.
+    Vertex,
+    /// Bedrock: the same, with errors and streams of its own.
+    Bedrock,
 }
 
 /// Whether an answer is streamed.
@@ -70,6 +74,8 @@ pub(super) enum Flow {
     Events,
     /// As one JSON array, element by element.
     Array,
+    /// As AWS's event stream.
+    Frames,
 }
 
 /// Tells what a request is.
@@ -108,19 +114,47 @@ fn ask(path: &str, target: &str) -> Option<Route> {
     if let Some(found) = ENDS.iter().find(|(end, ..)| path.ends_with(end)) {
         return Some(Route::Ask(plain(found)));
     }
+    bedrock(path).or_else(|| models(path, target)).map(Route::Ask)
+}
+
+/// `/model/ID/invoke`: Anthropic's models on Bedrock.
+fn bedrock(path: &str) -> Option<Ask> {
+    let (head, verb) = path.rsplit_once('/')?;
+    let (_, model) = head.rsplit_once("/model/")?;
+    let flow = match verb {
+        "invoke" => Flow::Whole,
+        "invoke-with-response-stream" => Flow::Frames,
+        _ => return None,
+    };
+    let model = Some(model.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/"));
+    Some(Ask { wire: Wire::Anthropic, door: Door::Bedrock, wants: Wants::Answer, model, flow })
+}
+
+/// `models/ID:verb`: Gemini, also through Code Assist, and Anthropic's models on Vertex.
+fn models(path: &str, target: &str) -> Option<Ask> {
     let (head, verb) = path.rsplit_once(':')?;
     let last = head.rsplit('/').next().unwrap_or_default();
-    let door = if last == "v1internal" { Door::CodeAssist } else { Door::Plain };
-    if door == Door::Plain && !head.contains("models/") {
-        return None;
-    }
     let streamed = if parameter(target, "alt") == Some("sse") { Flow::Events } else { Flow::Array };
+    let vertex = |wants, flow| Ask {
+        wire: Wire::Anthropic,
+        door: Door::Vertex,
+        wants,
+        model: (wants == Wants::Answer).then(|| last.to_owned()),
+        flow,
+    };
     let (wants, flow) = match verb {
         "generateContent" => (Wants::Answer, Flow::Whole),
         "streamGenerateContent" => (Wants::Answer, streamed),
         "countTokens" => (Wants::Count, Flow::Whole),
+        "rawPredict" if last == "count-tokens" => return Some(vertex(Wants::Count, Flow::Whole)),
+        "rawPredict" => return Some(vertex(Wants::Answer, Flow::Whole)),
+        "streamRawPredict" => return Some(vertex(Wants::Answer, Flow::Events)),
         _ => return None,
     };
+    let door = if last == "v1internal" { Door::CodeAssist } else { Door::Plain };
+    if door == Door::Plain && !head.contains("models/") {
+        return None;
+    }
     let model = (door == Door::Plain).then(|| last.to_owned());
-    Some(Route::Ask(Ask { wire: Wire::Gemini, door, wants, model, flow }))
+    Some(Ask { wire: Wire::Gemini, door, wants, model, flow })
 }

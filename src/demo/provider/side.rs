@@ -20,7 +20,11 @@ pub(super) fn answer(request: &Request) -> Option<Route> {
         return Some(Route::Side(account(request)));
     }
     // Telemetry, plugins, the person: an empty answer is a good answer.
-    const EMPTY: &[&str] = &["/datalake/events", "/users/me", "/connectors/bootstrap", "/plugins/list"];
+    const EMPTY: &[&str] =
+        &["/datalake/events", "/analytics-events/events", "/users/me", "/connectors/bootstrap"];
+    if path.contains("/ps/plugins/") {
+        return Some(Route::Side(json!({"plugins": [], "items": []})));
+    }
     EMPTY.iter().any(|end| path.ends_with(end)).then(|| Route::Side(json!({})))
 }
 
