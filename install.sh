@@ -196,7 +196,11 @@ unpack() {
 build() {
     command -v cargo >/dev/null 2>&1 || fail "cargo was not found; get Rust from https://rustup.rs"
     cargo build --profile "$profile" --locked --manifest-path "$here/Cargo.toml"
-    lay "${CARGO_TARGET_DIR:-$here/target}/$profile/headroom" bin/headroom 755
+    case $profile in
+    dev) folder=debug ;;
+    *) folder=$profile ;;
+    esac
+    lay "${CARGO_TARGET_DIR:-$here/target}/$folder/headroom" bin/headroom 755
     lay "$here/LICENSE" share/doc/headroom/LICENSE 644
     lay "$here/completions/headroom.bash" share/bash-completion/completions/headroom 644
     lay "$here/completions/_headroom" share/zsh/site-functions/_headroom 644

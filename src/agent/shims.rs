@@ -82,14 +82,19 @@ impl Launcher {
         text
     }
 
+    /// Whether the program's name can be a file's, and is not our own.
+    pub fn can_be(&self) -> bool {
+        let odd = |byte: u8| byte == b'/' || byte.is_ascii_control();
+        let ours = self.headroom.file_name() == Some(OsStr::new(&self.program));
+        !(self.program.is_empty() || self.program.starts_with('.') || self.program.bytes().any(odd) || ours)
+    }
+
     /// Puts it into `folder`, in one step.
     ///
     /// # Errors
     /// [`ShimError`].
     pub fn install(&self, folder: &Path) -> Result<Installed, ShimError> {
-        let ours = self.headroom.file_name() == Some(OsStr::new(&self.program));
-        let odd = |byte: u8| byte == b'/' || byte.is_ascii_control();
-        if self.program.is_empty() || self.program.starts_with('.') || self.program.bytes().any(odd) || ours {
+        if !self.can_be() {
             return Err(ShimError::Name(self.program.clone()));
         }
         let path = folder.join(&self.program);

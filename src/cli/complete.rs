@@ -234,8 +234,9 @@ fn known(kind: Kind) -> Vec<Candidate> {
     let Ok(config) = config::resolve(&Flags::default()) else { return Vec::new() };
     match kind {
         Kind::Agents => {
-            let agents = definition::known(&config.agents_dir()).unwrap_or_default();
-            agents.into_iter().map(|agent| Candidate::new(agent.name, agent.title)).collect()
+            let agents = definition::known(&config.agents_dir()).unwrap_or_default().into_iter();
+            let wrapped = agents.filter(|agent| agent.refused.is_empty());
+            wrapped.map(|agent| Candidate::new(agent.name, agent.title)).collect()
         }
         Kind::Sessions => sessions(&config),
     }

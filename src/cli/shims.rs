@@ -120,12 +120,12 @@ impl House {
         self.launcher(agent).standing(&self.folder, self.around.environment.raw("PATH"))
     }
 
-    /// Every agent; of two with one program, the one that is called like it comes last.
+    /// Every agent that can have a launcher; of two with one program, the one that is called like it comes last.
     fn known(&self) -> Result<Vec<Agent>, Failure> {
         let mut known = definition::known(&self.config.agents_dir()).map_err(|error| {
             Failure::new(exit::USAGE, text::with_causes(&error), "mend the file or move it away")
         })?;
-        known.retain(|agent| agent.refused.is_empty());
+        known.retain(|agent| agent.refused.is_empty() && self.launcher(agent).can_be());
         known.sort_by_key(|agent| agent.name == agent.binary);
         Ok(known)
     }
@@ -142,6 +142,10 @@ impl House {
             }
             true => self.present()?,
         };
+        if let Some(agent) = agents.iter().find(|agent| !agent.refused.is_empty()) {
+            let what = format!("{} can't be run through headroom: {}", agent.title, agent.refused);
+            return Err(Failure::new(exit::FAILED, what, "nothing was installed").into());
+        }
         for agent in &agents {
             let launcher = self.launcher(agent);
             let done = match launcher.install(&self.folder)? {
@@ -283,6 +287,10 @@ impl House {
             let behind = plan::program(&agent, &self.around).map(|program| self.short(&program));
             table.add_row([agent.name, agent.binary, standing, behind.unwrap_or_else(|_| "–".to_owned())]);
         }
+        for program in self.strangers()? {
+            let what = "of an agent that is not known: remove it".to_owned();
+            table.add_row(["–".to_owned(), program, what, "–".to_owned()]);
+        }
         term::say(term::drawn(&table));
         term::say(format_args!("\nIn {}", self.folder.display()));
         Ok(())
@@ -308,7 +316,10 @@ impl House {
                 "runs": plan::program(&agent, &self.around).ok(),
             })
         });
-        let launchers: Vec<_> = launchers.collect();
+        let strangers = self.strangers()?.into_iter().map(|program| {
+            json!({"agent": null, "program": program, "launcher": "unknown_agent", "comes_first": null, "runs": null})
+        });
+        let launchers: Vec<_> = launchers.chain(strangers).collect();
         Ok(json!({
             "schema": 1,
             "folder": self.folder,
@@ -326,6 +337,14 @@ impl House {
         known.retain(here);
         known.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(known)
+    }
+
+    /// The launchers of agents that there are no more.
+    fn strangers(&self) -> Result<Vec<String>, Failure> {
+        let known = self.known()?;
+        let mut programs = shims::installed(&self.folder);
+        programs.retain(|program| known.iter().all(|agent| agent.binary != *program));
+        Ok(programs)
     }
 
     fn shell(&self, typed: Option<ShellName>) -> Option<Shell> {

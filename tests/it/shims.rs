@@ -210,6 +210,13 @@ fn each_agent_has_a_launcher_of_its_own_by_its_program() {
     assert!(shown.contains("/bin/claude comes first in the PATH"), "{shown}");
     world.run(&["shims", "remove", "other"]).succeeded();
     assert!(shims(&world).join("claude").exists() && !shims(&world).join("tool").exists());
+    world.run(&["shims", "install", "other"]).succeeded();
+    fs::remove_file(world.headroom_home().join("agents/other.toml")).expect("it is there");
+    let shown = world.run(&["shims", "list"]).succeeded();
+    assert!(shown.contains("tool") && shown.contains("of an agent that is not known: remove it"), "{shown}");
+    world.run(&["shims", "remove", "tool"]).succeeded();
+    let said = world.run(&["shims", "install", "claude", "amp"]).failed_with(1);
+    assert!(said.contains("Amp can't be run through headroom"), "{said}");
     let said = world.run(&["shims", "install", "clause"]).failed_with(2);
     assert!(said.contains("no agent is called `clause`"), "{said}");
 }
