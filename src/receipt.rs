@@ -78,6 +78,21 @@ pub struct Ground {
     pub tools: Vec<String>,
     /// The calls that the model made in that answer.
     pub calls: Vec<Call>,
+    /// What of ours stands in that history.
+    pub standing: Standing,
+}
+
+/// What of ours stands in a history: a request that only builds on it does not show it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Tokens that its shortened blocks would have had.
+    pub before: Tokens,
+    /// Tokens that they have.
+    pub after: Tokens,
+    /// Tokens of originals that were given back.
+    pub given_back: Tokens,
+    /// Tokens of our own tool's definition.
+    pub overhead: Tokens,
 }
 
 /// How a request is paid for.
@@ -167,7 +182,28 @@ impl Receipt {
     /// What a later request begins with that builds on `answer`; `None` when this request was not read.
     pub fn ground_of(&self, answer: &Answer) -> Option<Ground> {
         let ground = self.ground.as_ref()?;
-        Some(Ground { calls: answer.calls.clone(), ..ground.clone() })
+        Some(Ground { calls: answer.calls.clone(), standing: self.standing(), ..ground.clone() })
+    }
+
+    /// What of ours stands in the history once this request is part of it.
+    fn standing(&self) -> Standing {
+        let (before, after) = self.first_sight();
+        Standing {
+            before: self.replayed_before + before,
+            after: self.replayed_after + after,
+            given_back: self.given_back_old + self.given_back_new,
+            overhead: self.overhead,
+        }
+    }
+
+    /// Takes in what stands in the history that this request builds on.
+    pub fn build_on(&mut self, standing: Standing) {
+        self.replayed_before += standing.before;
+        self.replayed_after += standing.after;
+        self.given_back_old += standing.given_back;
+        if self.overhead == Tokens(0) {
+            self.overhead = standing.overhead;
+        }
     }
 
     /// Counts one refusal.

@@ -12,7 +12,7 @@ pub mod splice;
 
 use crate::compress::{self, Allowance, Effort, Hint, Loss, Shortened};
 use crate::conversation::{Content, Conversation, Role};
-use crate::receipt::{BlockReceipt, Ground, Receipt};
+use crate::receipt::{BlockReceipt, Ground, Receipt, Standing};
 use crate::refusal::Refusal;
 use crate::store::{Frozen, Original, Pin, Scope, ShortenedPin, Store};
 use crate::tokens;
@@ -256,6 +256,8 @@ struct Start {
     chain: Chain,
     /// The session that it continues, where that is known.
     session: Option<SessionId>,
+    /// What of ours stands in it.
+    standing: Standing,
 }
 
 impl Start {
@@ -263,10 +265,11 @@ impl Start {
     /// tools and the calls that are not said again.
     fn of(caller: &Caller, conversation: &mut Conversation, desk: &Desk<'_>) -> Start {
         let root = chain::root(caller.wire, caller.realm());
-        let Some(continues) = &conversation.continues else { return Start { chain: root, session: None } };
+        let anew = |chain| Start { chain, session: None, standing: Standing::default() };
+        let Some(continues) = &conversation.continues else { return anew(root) };
         let known = desk.store.and_then(|store| store.answer(continues).ok().flatten());
         let Some(ground) = known else {
-            return Start { chain: chain::unknown(root, continues), session: None };
+            return anew(chain::unknown(root, continues));
         };
         for tool in ground.tools {
             if !conversation.tools.contains(&tool) {
@@ -274,7 +277,7 @@ impl Start {
             }
         }
         conversation.earlier_calls = ground.calls;
-        Start { chain: ground.chain, session: Some(ground.session) }
+        Start { chain: ground.chain, session: Some(ground.session), standing: ground.standing }
     }
 }
 
@@ -293,6 +296,7 @@ fn begin(
         session: receipt.session.clone(),
         tools: conversation.tools.clone(),
         calls: Vec::new(),
+        standing: start.standing,
     });
     describe(&mut receipt, caller, body.len());
     receipt.model.clone_from(&conversation.model);
@@ -304,6 +308,7 @@ fn begin(
     if let Some(tool) = conversation.our_tool {
         receipt.overhead = tokens::count(&String::from_utf8_lossy(tool.of(body)));
     }
+    receipt.build_on(start.standing);
     receipt
 }
 

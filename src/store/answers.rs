@@ -9,8 +9,8 @@ use super::expiry::DAY;
 use super::recorder::Entry;
 use super::{Store, StoreError, hold};
 use crate::conversation::{Arguments, Call};
-use crate::receipt::Ground;
-use crate::units::{Chain, Millis, SessionId};
+use crate::receipt::{Ground, Standing};
+use crate::units::{Chain, Millis, SessionId, Tokens};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
@@ -58,6 +58,9 @@ struct Written {
     session: String,
     tools: Vec<String>,
     calls: Vec<WrittenCall>,
+    /// Tokens of what stands in the history: before, after, given back, overhead.
+    #[serde(default)]
+    standing: [u64; 4],
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -82,7 +85,13 @@ impl Written {
                 _ => None,
             },
         });
-        Written { session: ground.session.0.clone(), tools: ground.tools.clone(), calls: calls.collect() }
+        let Standing { before, after, given_back, overhead } = ground.standing;
+        Written {
+            session: ground.session.0.clone(),
+            tools: ground.tools.clone(),
+            calls: calls.collect(),
+            standing: [before.0, after.0, given_back.0, overhead.0],
+        }
     }
 
     fn ground(self, chain: Chain) -> Ground {
@@ -92,7 +101,14 @@ impl Written {
             tool: call.tool,
             arguments: call.asked.map_or(Arguments::Nothing, |asked| Arguments::HeardCode(asked.into())),
         });
-        Ground { chain, session: SessionId(self.session), tools: self.tools, calls: calls.collect() }
+        let [before, after, given_back, overhead] = self.standing.map(Tokens);
+        Ground {
+            chain,
+            session: SessionId(self.session),
+            tools: self.tools,
+            calls: calls.collect(),
+            standing: Standing { before, after, given_back, overhead },
+        }
     }
 }
 

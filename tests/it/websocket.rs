@@ -660,6 +660,17 @@ fn a_session_is_shortened_and_only_ever_extended() {
     for pair in usages.windows(2) {
         assert!(pair[0].input() <= pair[1].cache_read + Tokens(256), "{pair:?}");
     }
+    // What was shortened before stands in every later prompt, though it is not in the message.
+    drop(socket);
+    assert_eq!(proxy.drain(), 0);
+    let store = Store::open(&world.headroom_home(), Limits::default()).unwrap();
+    let rows = store.requests(&Filter::default()).unwrap();
+    let (mut before, mut after) = (Tokens(0), Tokens(0));
+    for row in &rows {
+        assert_eq!((row.replayed_before, row.replayed_after), (before, after), "request {}", row.number);
+        (before, after) = (before + row.first_before, after + row.first_after);
+    }
+    assert!(Tokens(10_000) < before && after < before, "{before:?} {after:?}");
 }
 
 #[test]
