@@ -3,6 +3,7 @@
 //! Installed from npm into the target folder when that can be done; skipped with a
 //! printed reason when not.
 
+use crate::npm;
 use crate::terminal::Terminal;
 use crate::world::{World, eventually, log, rows, skip};
 use headroom::demo::provider::Rules;
@@ -11,9 +12,9 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The version whose behaviour these tests were written down from.
 const VERSION: &str = "2.1.197";
@@ -21,52 +22,12 @@ const VERSION: &str = "2.1.197";
 /// The real program; `None`, with the reason printed, when it can't be had.
 fn claude() -> Option<&'static Path> {
     static CLAUDE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let claude = CLAUDE.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("claude-{VERSION}"));
-        let program = folder.join("node_modules/.bin/claude");
-        if !program.exists() {
-            install(&folder)?;
-        }
-        let answers = Command::new(&program).arg("--version").env("HOME", &folder).output();
-        let answers = answers.map_err(|error| format!("{}: {error}", program.display()))?;
-        let said = String::from_utf8_lossy(&answers.stdout).into_owned();
-        if said.starts_with(VERSION) {
-            Ok(program)
-        } else {
-            Err(format!("it says {said:?} when asked for its version"))
-        }
-    });
+    let claude = CLAUDE.get_or_init(|| npm::program("claude", "@anthropic-ai/claude-code", VERSION));
     match claude {
         Ok(program) => Some(program),
         Err(reason) => {
             skip(&format!("Claude Code {VERSION} can't be had from npm: {reason}"));
             None
-        }
-    }
-}
-
-fn install(folder: &Path) -> Result<(), String> {
-    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-    let package = format!("@anthropic-ai/claude-code@{VERSION}");
-    let mut npm = Command::new("npm")
-        .args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--prefix"])
-        .arg(folder)
-        .arg(&package)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("npm: {error}"))?;
-    let began = Instant::now();
-    loop {
-        match npm.try_wait().map_err(|error| error.to_string())? {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(format!("npm install: {status}")),
-            None if Duration::from_secs(240) < began.elapsed() => {
-                let _ = npm.kill();
-                return Err("npm install takes too long".to_owned());
-            }
-            None => std::thread::sleep(Duration::from_millis(100)),
         }
     }
 }
@@ -150,40 +111,6 @@ fn quoted(asked: &Asked<'_>) -> String {
 const TYPED: [&str; 5] =
     ["-p", "Report what is wrong", "--allowedTools", "Bash Read Task Agent", "--verbose"];
 
-/// Paths in the home, with what differs from run to run made alike.
-fn paths_in_home(world: &World) -> BTreeSet<String> {
-    // Numbers, and names made of hex digits.
-    let alike = |path: PathBuf| {
-        let path = path.display().to_string().replace(&folder_of(world), "WORLD");
-        let differs = |word: &str| {
-            let word = word.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
-            // A group of a UUID may happen to have no digit.
-            let hex = 4 <= word.len() && word.bytes().all(|letter| letter.is_ascii_hexdigit());
-            hex || word.bytes().any(|letter| letter.is_ascii_digit())
-        };
-        let words = path.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric());
-        words.map(|word| if differs(word) { "#" } else { word }).collect::<String>()
-    };
-    let mut found = BTreeSet::new();
-    let mut open = vec![world.home()];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                open.push(entry.path());
-            }
-            found.insert(alike(entry.path().strip_prefix(world.home()).expect("it is below").to_owned()));
-        }
-    }
-    found
-}
-
-/// The name of the world's own folder, as Claude Code writes it into names of its own.
-fn folder_of(world: &World) -> String {
-    let name =
-        world.home().parent().and_then(Path::file_name).expect("a folder").to_string_lossy().into_owned();
-    name.replace('.', "-")
-}
-
 #[test]
 fn claude_code_pays_less_and_gives_the_same_answer() {
     let Some(claude) = claude() else { return };
@@ -241,8 +168,8 @@ fn claude_code_pays_less_and_gives_the_same_answer() {
     assert_eq!(settings, "{ \"includeCoAuthoredBy\" : false }\n");
     // Claude Code's own log of what an MCP server says, kept for each server there is.
     let (logs, own): (BTreeSet<String>, BTreeSet<String>) =
-        paths_in_home(&wrapped).into_iter().partition(|path| path.contains("/mcp-logs-headroom"));
-    let mut new = &own - &paths_in_home(&direct);
+        wrapped.paths_in_home().into_iter().partition(|path| path.contains("/mcp-logs-headroom"));
+    let mut new = &own - &direct.paths_in_home();
     new.retain(|path| !logs.iter().any(|log| log.starts_with(path.as_str())));
     assert_eq!(new, BTreeSet::new(), "nothing in the home that a direct run would not have left");
 }
@@ -327,6 +254,6 @@ fn claude_code_works_in_its_terminal_and_stops_and_goes_on() {
     eventually("nothing of it runs any more", || {
         let table = Command::new("ps").args(["-A", "-o", "args="]).output().expect("ps runs");
         !String::from_utf8_lossy(&table.stdout)
-            .contains(&folder_of(&world).replace("headroom-it-", "/headroom-it-"))
+            .contains(world.home().parent().expect("a folder").to_string_lossy().as_ref())
     });
 }

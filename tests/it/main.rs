@@ -3,11 +3,13 @@
 // Tests read clocks and start programs; the bans are for the rooms in `src`.
 #![allow(clippy::disallowed_methods, clippy::print_stderr, missing_docs)]
 
+mod npm;
 mod world;
 
 mod agents;
 mod bench;
 mod claude;
+mod codex;
 mod completions;
 mod demo;
 mod install;

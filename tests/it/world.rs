@@ -187,6 +187,26 @@ impl World {
         Client::new(&self.provider.base_url())
     }
 
+    /// The paths in the home, with what differs from run to run made alike.
+    pub fn paths_in_home(&self) -> BTreeSet<String> {
+        let root = self.root.path().file_name().expect("a folder").to_string_lossy().replace('.', "-");
+        // Numbers, and names made of hex digits.
+        let differs = |word: &str| {
+            let word = word.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
+            // A group of a UUID may happen to have no digit.
+            let hex = 4 <= word.len() && word.bytes().all(|letter| letter.is_ascii_hexdigit());
+            hex || word.bytes().any(|letter| letter.is_ascii_digit())
+        };
+        let alike = |path: &Path| {
+            let path = path.display().to_string().replace(&root, "WORLD");
+            let words = path.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric());
+            words.map(|word| if differs(word) { "#" } else { word }).collect::<String>()
+        };
+        let mut found = BTreeSet::new();
+        collect(self.root.path(), Path::new("home"), &mut found);
+        found.iter().map(|path| alike(path)).collect()
+    }
+
     /// What would be left over if the world ended now: paths relative to its root, headroom's own folder left out.
     pub fn left_over(&self) -> BTreeSet<PathBuf> {
         let mut found = BTreeSet::new();
