@@ -203,3 +203,46 @@ fn in_common(one: &str, other: &str) -> usize {
     let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
     other.floor_char_boundary(same)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn prompt(texts: &[String], counter: &mut Counter) -> Prompt {
+        let mut prompt = Prompt::default();
+        for (at, text) in texts.iter().enumerate() {
+            prompt.push(counter, format!("[{at}]"), "", "user", text);
+        }
+        prompt
+    }
+
+    /// Tokens of the longest beginning that two prompts share, block by block and then letter by letter.
+    fn shared(one: &[String], other: &[String], counter: &mut Counter) -> u64 {
+        let whole = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+        let tokens: u64 = one[..whole].iter().map(|text| counter.count(text).0).sum();
+        let begun = one.get(whole).zip(other.get(whole)).map_or(0, |(one, other)| in_common(one, other));
+        tokens + one.get(whole).map_or(0, |text| counter.count(&text[..begun]).0)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_the_longest_beginning_that_was_seen(
+            prompts in prop::collection::vec(prop::collection::vec("[ab]{0,3}( [a-c]{1,2}){0,12}", 1..4), 1..8),
+            step in 1_u64..5,
+            shortest in 0_u64..12,
+        ) {
+            let (mut cache, mut counter) = (Prefixes::default(), Counter::default());
+            let grain = Grain { shortest: Tokens(shortest), step: Tokens(step) };
+            for (at, texts) in prompts.iter().enumerate() {
+                let prompt = prompt(texts, &mut counter);
+                let bill = cache.bill(&prompt, "", grain, KEEP_PREFIX, Duration::ZERO, &mut counter);
+                let seen = prompts[..at].iter().map(|earlier| shared(texts, earlier, &mut counter)).max();
+                let longest = seen.unwrap_or(0).min(prompt.tokens().0.saturating_sub(1));
+                let read = if longest < shortest { 0 } else { longest - longest % step };
+                prop_assert_eq!(bill.cache_read, Tokens(read));
+                prop_assert_eq!(bill.input(), prompt.tokens());
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::world::{Client, Reply, World, log};
 use headroom::demo::asked::Wire;
-use headroom::demo::provider::{Provider, Rules, WebSockets};
+use headroom::demo::provider::{Checks, Provider, Rules, WebSockets};
 use headroom::demo::script::{Ending, Pace, Piece, Turn, by_history, in_order};
 use headroom::demo::tools::Wish;
 use headroom::units::Tokens;
@@ -395,6 +395,49 @@ fn codexs_tools_are_called_in_codexs_way() {
     let reply = client.send("POST", "/v1/responses", LOGIN, body.to_string().as_bytes());
     let call = &heard(Wire::Responses, &reply).back[0];
     assert_eq!((&call["type"], &call["action"]["command"][2]), (&json!("local_shell_call"), &json!("ls")));
+}
+
+#[test]
+fn a_client_of_before_there_were_tools_gets_a_function_call() {
+    let world = World::with(Rules::default(), by_history([Turn::runs("ls"), Turn::says("So.")]));
+    let client = world.direct();
+    let schema = json!({"type": "object", "properties": {"command": {"type": "string"}}});
+    let mut body = json!({"model": "gpt-4", "functions": [{"name": "shell", "parameters": schema}],
+                          "messages": [{"role": "user", "content": "Look."}]});
+    let mut say = |more: Vec<Value>| {
+        body["messages"].as_array_mut().expect("messages").extend(more);
+        let reply = client.send("POST", "/v1/chat/completions", LOGIN, body.to_string().as_bytes());
+        reply.json()["choices"][0].clone()
+    };
+    let called = say(Vec::new());
+    assert_eq!(called["finish_reason"], "function_call");
+    assert_eq!(called["message"]["function_call"]["arguments"], r#"{"command":"ls"}"#);
+    let result = json!({"role": "function", "name": "shell", "content": "a.txt"});
+    assert_eq!(say(vec![called["message"].clone(), result])["message"]["content"], "So.");
+}
+
+#[test]
+fn a_body_that_is_nothing_is_refused_or_answered_but_never_brings_the_provider_down() {
+    let paths = [
+        "/v1/chat/completions",
+        "/v1/responses",
+        "/v1/responses/compact",
+        "/v1/messages",
+        "/v1beta/models/m:streamGenerateContent",
+        "/v1internal:generateContent",
+        "/model/m/invoke-with-response-stream",
+        "/v1/projects/p/locations/l/publishers/anthropic/models/m:rawPredict",
+    ];
+    let bodies =
+        ["", "null", "3", "\"text\"", "[]", "[[]]", "{}", "{\"request\": 3, \"input\": {}, \"messages\": 1}"];
+    for checks in [Checks::All, Checks::None] {
+        let world = World::with(Rules { checks, ..Rules::default() }, in_order([]));
+        for (path, body) in paths.iter().flat_map(|path| bodies.map(|body| (path, body))) {
+            let reply = world.direct().send("POST", path, LOGIN, body.as_bytes());
+            let status = if checks == Checks::All { 400 } else { 200 };
+            assert_eq!(reply.status, status, "{path}: {body}: {}", reply.text());
+        }
+    }
 }
 
 #[test]

@@ -285,9 +285,10 @@ impl Ask {
         let model = match self.door {
             Door::Plain | Door::Vertex | Door::Bedrock => self.model.clone().map(Value::from),
             Door::CodeAssist => {
-                let model = body["model"].take();
-                body = body["request"].take();
-                Some(model)
+                let mut taken = |name| body.get_mut(name).map(Value::take);
+                let (model, request) = (taken("model"), taken("request"));
+                body = request.unwrap_or_default();
+                model
             }
         };
         if let (Some(model), true) = (model, body.is_object()) {

@@ -12,6 +12,7 @@ mod fault;
 mod http;
 mod prefix;
 mod route;
+mod say;
 mod send;
 mod side;
 mod stream;
@@ -30,11 +31,12 @@ use super::script::{Piece, Script, Turn, in_order};
 use crate::receipt::Usage;
 use crate::units::Tokens;
 use bytes::Bytes;
-use decide::{Decided, Question, decide};
+use decide::{Question, decide};
 use fault::Fault;
 use http::{Request, path_of, read_request, value_of};
 use prefix::Prompts;
-use route::{Ask, Route, route};
+use route::{Route, route};
+use say::{error_body, planned};
 use send::{Performed, Planned, perform, plain_reply};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -414,6 +416,10 @@ async fn converse(mut stream: TcpStream, house: Arc<House>) {
         let (number, planned) = plan(&house, request, route);
         match perform(&mut stream, planned).await {
             Performed::Whole => house.note(number, |seen, now| seen.answered = Some(now)),
+            Performed::Closed => {
+                house.note(number, |seen, now| seen.answered = Some(now));
+                return;
+            }
             Performed::ClientLeft => {
                 house.note(number, |seen, now| seen.left = Some(now));
                 return;
@@ -475,31 +481,6 @@ fn login(request: &Request) -> &str {
     signed.map_or(login, |(_, rest)| rest.split('/').next().unwrap_or_default())
 }
 
-/// Puts what was decided into the words of the wire and the envelope of the door.
-fn planned(state: &mut State, ask: &Ask, decided: Decided) -> (u16, Planned) {
-    match decided {
-        Decided::Refused(fault) => {
-            let reply = plain_reply(fault.status, &failure(ask, &fault), &failure_headers(ask, &fault));
-            (fault.status, Planned::reply(reply))
-        }
-        Decided::Told(answer) => (200, Planned::json(200, &ask.door.wrap(answer).to_string())),
-        Decided::Fails(fault, turn) => {
-            let headers = [turn.headers.as_slice(), &failure_headers(ask, &fault)].concat();
-            let reply = plain_reply(fault.status, &failure(ask, &fault), &headers);
-            (fault.status, Planned { wait: turn.wait, ending: turn.ending, ..Planned::reply(reply) })
-        }
-        Decided::Bytes(bytes, turn) => {
-            let planned =
-                Planned { wait: turn.wait, ending: turn.ending, closes: true, ..Planned::reply(bytes) };
-            (0, planned)
-        }
-        Decided::Says(message, turn) => {
-            keep(state, &message);
-            (200, said(ask, &message, &turn))
-        }
-    }
-}
-
 /// Keeps a response that the client did not ask to forget; gives what it leaves behind.
 fn keep(state: &mut State, message: &Message) -> Option<(String, Arc<responses::Kept>)> {
     if message.wire != Wire::Responses {
@@ -510,89 +491,6 @@ fn keep(state: &mut State, message: &Message) -> Option<(String, Arc<responses::
         state.kept.insert(id.clone(), kept.clone());
     }
     Some((id, kept))
-}
-
-/// An answer on its way.
-fn said(ask: &Ask, message: &Message, turn: &Turn) -> Planned {
-    const EVENTS: &str = "text/event-stream; charset=utf-8";
-    let streamed = match ask.flow {
-        route::Flow::AsAsked => message.body["stream"] == true,
-        route::Flow::Whole => false,
-        route::Flow::Events | route::Flow::Array | route::Flow::Frames => true,
-    };
-    if !streamed {
-        let whole = match message.wire {
-            Wire::Anthropic => anthropic::whole(message),
-            Wire::Chat => chat::whole(message),
-            Wire::Responses => responses::whole(message),
-            Wire::Gemini => gemini::whole(message),
-        };
-        let mut turn = turn.clone();
-        if ask.door == route::Door::Bedrock {
-            turn.headers.extend(bedrock::counts(message));
-        }
-        return Planned::whole(ask.door.wrap(whole).to_string(), &turn);
-    }
-    match message.wire {
-        Wire::Anthropic if ask.flow == route::Flow::Frames => {
-            let events = anthropic::events(message, &turn.ending);
-            Planned::stream(bedrock::STREAM, bedrock::frames(message, events), turn)
-        }
-        Wire::Anthropic => {
-            let events = anthropic::events(message, &turn.ending);
-            let parts = events.iter().map(|(name, data)| stream::named(name, data)).collect();
-            Planned::stream(EVENTS, parts, turn)
-        }
-        Wire::Chat => {
-            let mut parts: Vec<Vec<u8>> =
-                chat::events(message, &turn.ending).iter().map(stream::nameless).collect();
-            if !chat::breaks_off(&turn.ending) {
-                parts.push(b"data: [DONE]\n\n".to_vec());
-            }
-            Planned::stream(EVENTS, parts, turn)
-        }
-        Wire::Responses => {
-            let events = responses::events(message, &turn.ending);
-            let named = |event: &Value| stream::named(event["type"].as_str().unwrap_or_default(), event);
-            Planned::stream(EVENTS, events.iter().map(named).collect(), turn)
-        }
-        Wire::Gemini => {
-            let events = gemini::events(message, &turn.ending);
-            let events: Vec<Value> = events.into_iter().map(|event| ask.door.wrap(event)).collect();
-            match ask.flow {
-                route::Flow::Array => {
-                    Planned::stream("application/json; charset=UTF-8", stream::array(&events), turn)
-                }
-                _ => {
-                    Planned::stream("text/event-stream", events.iter().map(stream::nameless).collect(), turn)
-                }
-            }
-        }
-    }
-}
-
-/// A refusal's headers.
-fn failure_headers(ask: &Ask, fault: &Fault) -> Vec<(String, String)> {
-    let kind = (ask.door == route::Door::Bedrock).then(|| bedrock::exception(fault.status).0);
-    kind.map(|kind| ("x-amzn-errortype".to_owned(), kind.to_owned())).into_iter().collect()
-}
-
-/// A refusal's body.
-fn failure(ask: &Ask, fault: &Fault) -> String {
-    if ask.door == route::Door::Bedrock {
-        return json!({"message": fault.message}).to_string();
-    }
-    let body = error_body(ask.wire, fault);
-    if ask.flow == route::Flow::Array { format!("[{body}\n]\n") } else { body }
-}
-
-fn error_body(wire: Wire, fault: &Fault) -> String {
-    match wire {
-        Wire::Anthropic => anthropic::error(fault),
-        Wire::Chat | Wire::Responses => chat::error(fault),
-        Wire::Gemini => gemini::error(fault),
-    }
-    .to_string()
 }
 
 /// What became of everything so far, for whoever watches from outside.

@@ -47,7 +47,7 @@ impl Planned {
             pause: pause(turn.pace),
             ending: turn.ending.clone(),
             chunked: false,
-            closes: turn.ending == Ending::Close,
+            closes: false,
         }
     }
 
@@ -60,7 +60,7 @@ impl Planned {
             pause: pause(turn.pace),
             ending: turn.ending.clone(),
             chunked: true,
-            closes: turn.ending == Ending::Close,
+            closes: false,
         }
     }
 }
@@ -150,6 +150,8 @@ pub(super) fn plain_reply(status: u16, body: &str, headers: &[(String, String)])
 pub(super) enum Performed {
     /// It went out, and the connection goes on.
     Whole,
+    /// It went out, and the connection ends.
+    Closed,
     /// The client left before.
     ClientLeft,
     /// It is over, and so is the connection.
@@ -203,7 +205,11 @@ pub(super) async fn perform(stream: &mut TcpStream, planned: Planned) -> Perform
     if planned.chunked && stream.write_all(b"0\r\n\r\n").await.is_err() {
         return Performed::ClientLeft;
     }
-    if planned.closes { Performed::BrokenOff } else { Performed::Whole }
+    match (&planned.ending, planned.closes) {
+        (Ending::Close, _) => Performed::Closed,
+        (_, true) => Performed::BrokenOff,
+        (_, false) => Performed::Whole,
+    }
 }
 
 async fn send(stream: &mut TcpStream, part: &[u8], chunked: bool) -> io::Result<()> {
