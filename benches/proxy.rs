@@ -84,6 +84,7 @@ fn start(upstream: SocketAddr, folder: &std::path::Path) -> Running {
             on: true,
             way_back: WayBack::Proven,
             rules: Arc::default(),
+            frames: Arc::default(),
         },
         store: Some(Arc::new(Store::open(folder, Limits::default()).expect("a store"))),
         extra_roots: Vec::new(),

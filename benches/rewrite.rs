@@ -35,6 +35,7 @@ fn settings() -> Settings {
         on: true,
         way_back: WayBack::Proven,
         rules: [].into(),
+        frames: [].into(),
     }
 }
 

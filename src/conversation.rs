@@ -64,6 +64,9 @@ pub struct Frame {
     /// What stands behind the output, at the end of the text; empty when nothing does.
     #[serde(default)]
     pub end: String,
+    /// What the client itself then says in the model's place; empty when nothing.
+    #[serde(default)]
+    pub answer: String,
 }
 
 /// Who speaks in a block.
@@ -185,8 +188,19 @@ pub struct ToolResult {
     pub id: String,
     /// True when the tool said that it failed.
     pub failed: bool,
-    /// The JSON strings (with quotes) that hold its text, in order.
+    /// The JSON strings that hold its text, in order.
     pub texts: Vec<Span>,
+    /// How much of each JSON string that is.
+    pub extent: Extent,
+}
+
+/// How much of a JSON string a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it, quotes included.
+    Whole,
+    /// A part between its quotes, cut between characters.
+    Part,
 }
 
 /// How the retrieval tool is called; clients put a prefix of their own before it.

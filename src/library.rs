@@ -96,7 +96,8 @@ impl Headroom {
 
     /// Works on a store that is open already.
     pub fn with(store: Arc<Store>, profile: Profile) -> Headroom {
-        let settings = Settings { profile, on: true, way_back: WayBack::Proven, rules: Arc::new([]) };
+        let way_back = WayBack::Proven;
+        let settings = Settings { profile, on: true, way_back, rules: Arc::new([]), frames: Arc::default() };
         Headroom { store, settings, scope: Scope::default() }
     }
 

@@ -15,7 +15,7 @@ use crate::config::{self, Config, Flags, env};
 use crate::ledger::price::Prices;
 use crate::ledger::report;
 use crate::proxy::{self, Outbound, Running, Setup, Upstreams};
-use crate::rewrite::WayBack;
+use crate::rewrite::{Settings, WayBack};
 use crate::text;
 use anyhow::Context;
 use std::ffi::OsString;
@@ -171,7 +171,7 @@ impl House {
             run: run.clone(),
             agent: agent.name.clone(),
             project: self.around.folder.to_string_lossy().into_owned(),
-            settings: self.config.rewrite_settings(way_back),
+            settings: Settings { frames: through.frames().into(), ..self.config.rewrite_settings(way_back) },
             store: opened.store.clone(),
             extra_roots: through.extra_roots.clone(),
             outbound: Outbound {

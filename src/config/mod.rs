@@ -341,6 +341,7 @@ impl Config {
             on: self.enabled.value,
             way_back,
             rules: self.rules.as_slice().into(),
+            frames: Arc::default(),
         }
     }
 

@@ -336,6 +336,7 @@ mod tests {
                 on: false,
                 way_back: WayBack::Nothing,
                 rules: Arc::default(),
+                frames: Arc::default(),
             },
             store: None,
             extra_roots: Vec::new(),

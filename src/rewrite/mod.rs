@@ -4,14 +4,16 @@
 //! as it came. *Invariant:* [`rewrite`] cannot fail; when in doubt it hands
 //! back what it was given and says why.
 
+pub mod batch;
 pub mod chain;
+mod frames;
 mod policy;
 pub mod rules;
 mod script;
 pub mod splice;
 
 use crate::compress::{self, Allowance, Effort, Hint, Loss, Shortened};
-use crate::conversation::{Content, Conversation, Role};
+use crate::conversation::{Content, Conversation, Extent, Frame, Role};
 use crate::receipt::{BlockReceipt, Ground, Receipt, Standing};
 use crate::refusal::Refusal;
 use crate::store::{Frozen, Original, Pin, Scope, ShortenedPin, Store};
@@ -28,7 +30,7 @@ use std::sync::Arc;
 /// Version of the rules by which a text is shortened; frozen per session.
 ///
 /// A change of anything that decides what is sent for a text counts it up.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// Bytes that the compressors may look at for one request; what is over goes verbatim.
 ///
@@ -58,6 +60,8 @@ pub struct Settings {
     pub way_back: WayBack,
     /// The user's own rules.
     pub rules: Arc<[Rule]>,
+    /// How the client shows the output of commands in what it says as the user.
+    pub frames: Arc<[Frame]>,
 }
 
 /// How much may be left out.
@@ -207,6 +211,8 @@ pub fn rewrite(body: Bytes, caller: &Caller, desk: &Desk<'_>) -> Rewritten {
     }
     let start = Start::of(caller, &mut conversation, desk);
     let chains = chain::digests(&body, &conversation, start.chain);
+    // The digests are over what the client wrote; from here on it counts what is meant.
+    frames::find(&body, &mut conversation, &desk.settings.frames);
     let mut receipt = begin(&body, caller, &conversation, start, &chains);
     let eligible = policy::eligible(&conversation);
     let first_new = policy::first_new(&conversation, caller.reach);
@@ -342,6 +348,8 @@ struct Request<'a> {
 struct Candidate {
     /// Which of the eligible blocks, and which of its texts.
     place: (usize, usize),
+    /// What the client wrote before and behind the output.
+    frame: (String, String),
     text: Arc<str>,
     key: Key,
     before: Tokens,
@@ -425,21 +433,35 @@ impl Request<'_> {
                     continue;
                 }
             };
-            let told = Arc::new(policy::told(self.body, self.conversation, eligible));
+            let mut told = Arc::new(policy::told(self.body, self.conversation, eligible));
             let Some(terms) = session.under(&told) else {
                 fresh.refusal = Some(Refusal::Rule);
                 continue;
             };
             for (place, &span) in eligible.result.texts.iter().enumerate() {
-                let Some(text) = json::text_of(span.of(self.body)) else {
+                let read = match eligible.result.extent {
+                    Extent::Whole => json::text_of(span.of(self.body)),
+                    Extent::Part => json::text_within(span.of(self.body)),
+                };
+                let Some(whole) = read else {
                     fresh.refusal = Some(Refusal::OddText);
                     continue;
                 };
-                if store.is_ours(&text).unwrap_or(false) {
+                let inside = frames::inside(&whole);
+                let text = &whole[inside.clone()];
+                let frame = (whole[..inside.start].to_owned(), whole[inside.end..].to_owned());
+                // Some clients write how it ended into a text of its own, before the output.
+                if place == 0 && text.len() < policy::SMALLEST && frames::says_that_it_failed(&whole)
+                    || frames::says_that_it_failed(&frame.0)
+                    || frames::says_that_it_failed(&frame.1)
+                {
+                    Arc::make_mut(&mut told).failed = true;
+                }
+                if store.is_ours(text).unwrap_or(false) {
                     fresh.refusal = Some(Refusal::OwnOutput);
                     continue;
                 }
-                let before = tokens::count(&text);
+                let before = tokens::count(text);
                 fresh.before += before;
                 fresh.after += before;
                 if work_left < text.len() as u64 {
@@ -452,6 +474,7 @@ impl Request<'_> {
                 candidates.push((
                     Candidate {
                         place: (number, place),
+                        frame,
                         text: text.clone(),
                         key: key.clone(),
                         before,
@@ -527,7 +550,8 @@ impl Request<'_> {
                         kind: fresh.kind.to_string(),
                         tool: candidate.tool,
                     });
-                    fresh.replace(candidate.place.1, shortened.text);
+                    let (before, behind) = candidate.frame;
+                    fresh.replace(candidate.place.1, before + &shortened.text + &behind);
                 }
                 Err((kind, because)) => {
                     if fresh.compressor.is_none() {
@@ -594,7 +618,7 @@ impl Request<'_> {
             if let Pin::Shortened(pin) = pin {
                 for (place, text) in &pin.texts {
                     if let Some(&span) = eligible.result.texts.get(*place as usize) {
-                        edits.push(Edit { span, text: text.clone() });
+                        edits.push(Edit { span, extent: eligible.result.extent, text: text.clone() });
                     }
                 }
             }

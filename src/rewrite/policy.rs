@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// A lossless saving must be 60 tokens and every marker or legend costs about
 /// 20, so nothing of 200 bytes can be worth it. Whether a block has a pin at
 /// all depends on this number: it belongs to [`super::RULES`].
-const SMALLEST: usize = 200;
+pub const SMALLEST: usize = 200;
 
 /// Bytes of the question that are read, for each of its parts.
 const QUESTION_PART: usize = 2_000;

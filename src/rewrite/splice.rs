@@ -1,13 +1,16 @@
 //! The only place that changes bytes: some JSON strings of a body are replaced, all else is copied.
 
+use crate::conversation::Extent;
 use crate::units::Span;
 use bytes::Bytes;
 
 /// A JSON string that is to be replaced.
 #[derive(Clone, Debug)]
 pub struct Edit {
-    /// The old string, with its quotes.
+    /// The old string, or the part of it.
     pub span: Span,
+    /// How much of the string that is.
+    pub extent: Extent,
     /// The new text, not escaped.
     pub text: String,
 }
@@ -24,7 +27,7 @@ pub fn splice(body: Bytes, mut edits: Vec<Edit>) -> Bytes {
     let mut from = 0;
     for edit in &edits {
         spliced.extend_from_slice(&body[from..edit.span.start]);
-        push_string(&mut spliced, &edit.text);
+        push_string(&mut spliced, &edit.text, edit.extent);
         from = edit.span.end;
     }
     spliced.extend_from_slice(&body[from..]);
@@ -32,8 +35,13 @@ pub fn splice(body: Bytes, mut edits: Vec<Edit>) -> Bytes {
 }
 
 /// Writes `text` as a JSON string: the shortest escapes, everything beyond ASCII as it is.
-fn push_string(to: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(to, text).expect("a string can always be written to memory");
+fn push_string(to: &mut Vec<u8>, text: &str, extent: Extent) {
+    let start = to.len();
+    serde_json::to_writer(&mut *to, text).expect("a string can always be written to memory");
+    if extent == Extent::Part {
+        to.pop();
+        to.remove(start);
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +63,7 @@ mod tests {
                 body.extend_from_slice(&old);
                 match new {
                     Some(new) => {
-                        edits.push(Edit { span, text: new.clone() });
+                        edits.push(Edit { span, extent: Extent::Whole, text: new.clone() });
                         wanted.extend(serde_json::to_vec(new).unwrap());
                     }
                     None => wanted.extend_from_slice(&old),

@@ -8,7 +8,7 @@
 use super::fields::Fields;
 use super::json::{Node, Tree};
 use crate::conversation::{
-    Arguments, Block, CacheAsk, Call, Content, Conversation, Form, Role, Said, Stay, ToolResult,
+    Arguments, Block, CacheAsk, Call, Content, Conversation, Extent, Form, Role, Said, Stay, ToolResult,
 };
 use crate::units::Span;
 
@@ -151,6 +151,7 @@ fn read_block(tree: &Tree<'_>, block: Node, place: Place, conversation: &mut Con
                 id: fields.text(b"tool_use_id")?.unwrap_or_default(),
                 failed: fields.is_true(b"is_error")?,
                 texts,
+                extent: Extent::Whole,
             })
         }
         _ => Content::Sealed,

@@ -12,7 +12,7 @@
 use super::fields::Fields;
 use super::json::{Node, Tree};
 use crate::conversation::{
-    Arguments, Block, CacheAsk, Call, Content, Conversation, Form, Role, Said, Stay, ToolResult,
+    Arguments, Block, CacheAsk, Call, Content, Conversation, Extent, Form, Role, Said, Stay, ToolResult,
 };
 use crate::units::Span;
 
@@ -177,7 +177,7 @@ fn read_part(
             Some(response) => texts_in(tree, response)?,
             None => Vec::new(),
         };
-        return Some((Stay::Kept, Content::Result(ToolResult { id, failed, texts })));
+        return Some((Stay::Kept, Content::Result(ToolResult { id, failed, texts, extent: Extent::Whole })));
     }
     Some((Stay::Kept, Content::Sealed))
 }

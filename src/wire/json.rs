@@ -50,7 +50,12 @@ impl<'a> Tree<'a> {
 
     /// As [`Tree::read`], for a value inside `bytes`: a look deeper than the tree around it has.
     pub fn read_within(bytes: &'a [u8], span: Span) -> Option<Tree<'a>> {
-        let mut walker = Walker { bytes: bytes.get(..span.end)?, at: span.start, notes: Vec::new() };
+        Tree::read_to(bytes, span, NOTED)
+    }
+
+    /// As [`Tree::read_within`], with values noted to a depth of `noted`: less deep, less memory.
+    pub fn read_to(bytes: &'a [u8], span: Span, noted: usize) -> Option<Tree<'a>> {
+        let mut walker = Walker { bytes: bytes.get(..span.end)?, at: span.start, noted, notes: Vec::new() };
         walker.value()?;
         walker.skip_space();
         (walker.at == span.end).then_some(Tree { bytes, notes: walker.notes })
@@ -126,6 +131,7 @@ impl<'a> Tree<'a> {
 struct Walker<'a> {
     bytes: &'a [u8],
     at: usize,
+    noted: usize,
     notes: Vec<Note>,
 }
 
@@ -139,6 +145,49 @@ struct Open {
 /// The text of a JSON string (with quotes); `None` when it is no string or holds a lone surrogate.
 pub fn text_of(literal: &[u8]) -> Option<String> {
     serde_json::from_slice(literal).ok()
+}
+
+/// The text of a part of a JSON string: what stands between its quotes, or some of it.
+pub fn text_within(part: &[u8]) -> Option<String> {
+    let mut literal = Vec::with_capacity(part.len() + 2);
+    literal.push(b'"');
+    literal.extend_from_slice(part);
+    literal.push(b'"');
+    text_of(&literal)
+}
+
+/// Where in a JSON string (with quotes) the byte `at` of its text stands; the end of the text is
+/// the closing quote. `None` when `at` is inside a character, or beyond the text.
+pub fn place_of(literal: &[u8], at: usize) -> Option<usize> {
+    let inside = literal.get(1..literal.len().checked_sub(1)?)?;
+    let unit = |at: usize| {
+        let digits = std::str::from_utf8(inside.get(at + 2..at + 6)?).ok()?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let (mut place, mut seen) = (0, 0);
+    while seen < at {
+        let (written, read) = match *inside.get(place)? {
+            b'\\' if inside.get(place + 1) == Some(&b'u') => match unit(place)? {
+                0xd800..0xdc00 => (12, 4),
+                low if low < 0x80 => (6, 1),
+                low if low < 0x800 => (6, 2),
+                _ => (6, 3),
+            },
+            b'\\' => (2, 1),
+            first => {
+                let length = match first {
+                    0xf0.. => 4,
+                    0xe0.. => 3,
+                    0xc0.. => 2,
+                    _ => 1,
+                };
+                (length, length)
+            }
+        };
+        place += written;
+        seen += read;
+    }
+    (seen == at && place <= inside.len()).then_some(place + 1)
 }
 
 impl Walker<'_> {
@@ -170,7 +219,7 @@ impl Walker<'_> {
         loop {
             self.skip_space();
             let start = self.at;
-            let note = (open.len() < NOTED).then(|| {
+            let note = (open.len() < self.noted).then(|| {
                 self.notes.push(Note { name, span: Span { start, end: start }, after: 0 });
                 self.notes.len() - 1
             });
@@ -437,6 +486,25 @@ mod tests {
                     }
                     _ => {}
                 }
+            }
+        }
+
+        #[test]
+        fn a_part_of_a_string_is_found_again(before in any::<String>(), part in any::<String>(), after in any::<String>(), ascii in any::<bool>()) {
+            let whole = format!("{before}{part}{after}");
+            let mut literal = serde_json::to_string(&whole).unwrap();
+            if ascii {
+                let units = |letter: char| {
+                    letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>()
+                };
+                literal = literal.chars().map(|letter| if letter.is_ascii() { letter.to_string() } else { units(letter) }).collect();
+            }
+            let start = place_of(literal.as_bytes(), before.len()).expect("a place");
+            let end = place_of(literal.as_bytes(), before.len() + part.len()).expect("a place");
+            prop_assert_eq!(text_within(&literal.as_bytes()[start..end]).unwrap(), part);
+            prop_assert_eq!(place_of(literal.as_bytes(), whole.len() + 1), None);
+            if let Some(first) = before.chars().next().filter(|first| 1 < first.len_utf8()) {
+                prop_assert_eq!(place_of(literal.as_bytes(), 1), None, "inside {}", first);
             }
         }
 

@@ -12,7 +12,7 @@
 use super::fields::Fields;
 use super::json::{self, Node, Tree};
 use crate::conversation::{
-    Arguments, Block, CacheAsk, Call, Content, Conversation, Form, Role, Said, Stay, ToolResult,
+    Arguments, Block, CacheAsk, Call, Content, Conversation, Extent, Form, Role, Said, Stay, ToolResult,
 };
 use crate::units::Span;
 
@@ -149,7 +149,7 @@ fn read_item(tree: &Tree<'_>, item: Node, number: usize, conversation: &mut Conv
                 None => fields.text(b"id")?.unwrap_or_default(),
             };
             let failed = fields.text(b"status")?.is_some_and(|status| status == "failed");
-            (Role::User, Stay::Kept, Content::Result(ToolResult { id, failed, texts }))
+            (Role::User, Stay::Kept, Content::Result(ToolResult { id, failed, texts, extent: Extent::Whole }))
         }
         "additional_tools" => {
             if let Some(tools) = fields.given(b"tools")? {

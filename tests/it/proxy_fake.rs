@@ -222,6 +222,7 @@ pub fn setup(upstream: &str) -> Setup {
             on: true,
             way_back: WayBack::Proven,
             rules: Arc::default(),
+            frames: Arc::default(),
         },
         store: None,
         extra_roots: Vec::new(),

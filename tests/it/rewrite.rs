@@ -21,6 +21,7 @@ fn settings() -> Settings {
         on: true,
         way_back: WayBack::Proven,
         rules: [].into(),
+        frames: [].into(),
     }
 }
 

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use headroom::compress::Effort;
 use headroom::conversation::{Answer, Arguments, Call, Content};
 use headroom::refusal::Refusal;
+use headroom::rewrite::batch::rewrite_batch;
 use headroom::rewrite::{
     Caller, Desk, Inline, Profile, Reach, Rewritten, Settings, WayBack, Writes, rewrite,
 };
@@ -21,6 +22,7 @@ fn settings() -> Settings {
         on: true,
         way_back: WayBack::Proven,
         rules: [].into(),
+        frames: [].into(),
     }
 }
 
@@ -538,4 +540,139 @@ fn the_way_back_that_was_offered_in_the_first_request_holds_for_those_that_build
     office.restart();
     assert!(lost(&office.rewrite(wire, &next("resp_1", "b", &log))), "after a restart, too");
     assert!(!lost(&office.rewrite(wire, &next("resp_2", "a", &log))));
+}
+
+/// What a client without tools says after a command was run for it.
+fn ran(command: &str, output: &str) -> String {
+    format!("I ran this command:\n\n{command}\n\nAnd got this output:\n\n{output}\n")
+}
+
+#[test]
+fn an_output_that_the_client_frames_in_the_users_words_is_shortened_and_nothing_around_it() {
+    let mut office = Office::open();
+    let rows = world::rows(200);
+    let said = |text: &str| json!({"role": "user", "content": text});
+    let ok = json!({"role": "assistant", "content": "Ok."});
+    let first = vec![said(&ran("curl api", &rows)), ok.clone(), said("which row fails?")];
+    let mut second = first.clone();
+    second.extend([
+        json!({"role": "assistant", "content": "Row 3."}),
+        said(&ran("curl api?2", &world::rows(150))),
+        ok,
+        said("why?"),
+    ]);
+    let wire = Wire::OpenAiChat;
+
+    let untold = office.rewrite(wire, &body_of(wire, &first));
+    assert_eq!(untold.body, body_of(wire, &first), "who defines no frame says it all himself");
+
+    let mut office_two = Office::open();
+    std::mem::swap(&mut office, &mut office_two);
+    office.settings.frames = [headroom::conversation::Frame {
+        command: "I ran this command:\n\n".to_owned(),
+        output: "\n\nAnd got this output:\n\n".to_owned(),
+        end: "\n".to_owned(),
+        answer: "Ok.".to_owned(),
+    }]
+    .into();
+    office.settings.way_back = WayBack::Nothing;
+    let mut before = String::new();
+    for messages in [&first, &second] {
+        let body = body_of(wire, messages);
+        let sent = office.rewrite(wire, &body);
+        assert!(sent.body.len() * 3 < body.len() * 2, "{} of {}", sent.body.len(), body.len());
+        let sent: Value = serde_json::from_slice(&sent.body).expect("JSON");
+        for (number, (client, sent)) in
+            messages.iter().zip(sent["messages"].as_array().expect("messages")).enumerate()
+        {
+            let (client, text) =
+                (client["content"].as_str().expect("text"), sent["content"].as_str().expect("text"));
+            match client.split_once("output:\n\n") {
+                Some((head, _)) if client.starts_with("I ran") => {
+                    assert!(text.starts_with(head) && text.ends_with('\n') && text.len() < client.len());
+                }
+                _ => assert_eq!(client, text),
+            }
+            if number == 0 {
+                let first = std::mem::replace(&mut before, text.to_owned());
+                assert!(first.is_empty() || first == text, "sent once, sent so for ever");
+            }
+        }
+        office.restart();
+    }
+    assert_eq!(office.rewrite(wire, b"{}").body, "{}");
+}
+
+#[test]
+fn what_a_client_writes_around_an_output_stays_and_the_output_is_seen_for_what_it_is() {
+    let office = Office::open();
+    let head = "<untrusted_context>\nOutput: ";
+    let tail = "\nProcess Group PGID: 15265\n</untrusted_context>";
+    let rows = world::rows(200);
+    let call = ToolCall { id: "a".into(), command: "curl api".into(), output: format!("{head}{rows}{tail}") };
+    let wire = Wire::Gemini;
+    let body = body_of(wire, &written(wire, &[Turn::Tools(vec![call])]));
+    let sent = office.rewrite(wire, &body);
+    assert!(sent.body.len() * 2 < body.len());
+    let (start, end) = texts_of(wire, &sent.body)[0];
+    let text: String = serde_json::from_slice(&sent.body[start..end]).expect("a string");
+    assert!(text.starts_with(head) && text.ends_with(tail), "{text}");
+    assert_eq!(sent.receipt.blocks[0].kind, "json");
+    let key = sent.receipt.blocks[0].key.as_ref().expect("a key");
+    let kept = office.store.as_ref().expect("a store").original(key, Millis(0)).expect("the original");
+    assert_eq!(kept.text, rows, "what is given back is the output itself");
+}
+
+#[test]
+fn every_request_of_a_batch_is_rewritten_by_itself_and_nothing_is_left_out() {
+    let office = Office::open();
+    let big = |output: String| {
+        let call = ToolCall { id: "call_1".into(), command: "curl api".into(), output };
+        vec![Turn::Tools(vec![call])]
+    };
+    let body = |wire: Wire, output: &str| -> Value {
+        serde_json::from_slice(&body_of(wire, &written(wire, &big(output.to_owned())))).expect("JSON")
+    };
+    let line = |url: &str, body: Value| {
+        json!({"custom_id": "a", "method": "POST", "url": url, "body": body}).to_string()
+    };
+    let (rows, log) = (world::rows(200), world::log(400));
+    let batches = [
+        json!({"requests": [
+            {"custom_id": "a", "params": body(Wire::Anthropic, &rows)},
+            {"custom_id": "b", "params": {"messages": "odd"}},
+            {"custom_id": "c", "params": body(Wire::Anthropic, &log)}]})
+        .to_string(),
+        json!({"batch": {"input_config": {"requests": {"requests": [{"request": body(Wire::Gemini, &rows)}]}}}}).to_string(),
+        [
+            line("/v1/chat/completions", body(Wire::OpenAiChat, &rows)),
+            "this is no line".to_owned(),
+            line("/v1/responses", body(Wire::OpenAiResponses, &rows)),
+        ]
+        .join("\n"),
+    ];
+    for batch in batches {
+        let desk = Desk { store: office.store.as_ref(), bench: &Inline, settings: &office.settings };
+        let send =
+            || rewrite_batch(Bytes::copy_from_slice(batch.as_bytes()), &caller(Wire::Anthropic), &desk);
+        let sent = send();
+        assert!(sent.body.len() * 5 < batch.len() * 4, "{} of {}", sent.body.len(), batch.len());
+        assert_eq!(sent.receipt.bytes_after, sent.body.len() as u64);
+        assert!(sent.receipt.first_sight().1 < sent.receipt.first_sight().0);
+        let text = String::from_utf8_lossy(&sent.body);
+        assert!(!text.contains("headroom retrieve"), "nobody can ask from there");
+        assert!(text.contains("odd") || text.contains("this is no line") || text.contains("input_config"));
+        assert_eq!(send().body, sent.body);
+        for (before, after) in batch.lines().zip(text.lines()) {
+            assert_eq!(
+                serde_json::from_str::<Value>(before).is_ok(),
+                serde_json::from_str::<Value>(after).is_ok()
+            );
+        }
+    }
+    for other in ["", "{}", "[]", "--", r#"{"requests":[]}"#, "{\"url\":1}\n{}"] {
+        let desk = Desk { store: office.store.as_ref(), bench: &Inline, settings: &office.settings };
+        let sent = rewrite_batch(Bytes::copy_from_slice(other.as_bytes()), &caller(Wire::Anthropic), &desk);
+        assert_eq!(sent.body, other);
+    }
 }
