@@ -108,8 +108,9 @@ fn candidates(
     if typed.starts_with('-') {
         let shown = place.command.get_arguments().filter(|arg| !arg.is_hide_set());
         let longs = shown.filter_map(|arg| arg.get_long().map(|name| (format!("--{name}"), arg)));
-        let longs = longs.filter(|(name, _)| name.starts_with(typed));
-        return longs.map(|(name, arg)| Candidate::new(name, help(arg))).collect();
+        let offered = longs.map(|(name, arg)| Candidate::new(name, help(arg)));
+        let offered = offered.chain([Candidate::new("--help", "Print help")]);
+        return offered.filter(|candidate| candidate.value.starts_with(typed)).collect();
     }
     let mut found = Vec::new();
     if place.positionals == 0 {
@@ -276,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_could_stand_next_is_offered() {
-        let cases: [(&str, &[&str]); 25] = [
+        let cases: [(&str, &[&str]); 26] = [
             ("wr", &["wrap"]),
             ("__", &[]),
             ("wrap ", &["claude", "codex"]),
@@ -288,6 +289,7 @@ mod tests {
             ("wrap --profile lossless c", &["claude", "codex"]),
             ("wrap claude --qu", &["--quiet"]),
             ("wrap claude --lau", &[]),
+            ("stats --he", &["--help"]),
             ("wrap claude -p ", &[":files"]),
             ("wrap claude -p hi --qu", &[":files"]),
             ("wrap claude -- --qu", &[":files"]),

@@ -93,6 +93,25 @@ fn typing_the_name_runs_the_wrapped_agent_from_every_shell() {
 }
 
 #[test]
+fn whatever_stands_in_the_path_of_headrooms_folder_every_shell_reads_it_right() {
+    for (name, shell) in shells(&["sh", "bash", "zsh", "fish"]) {
+        let mut world = with_agent(SAYS);
+        world.may_leave("home/.config").may_leave("home/.local").may_leave("home/.cache").may_leave("tmp");
+        let odd = root(&world).join("tmp/it's $HOME `x` \\ \"odd\" *");
+        world.set("HEADROOM_HOME", &odd.to_string_lossy()).set("SHELL", &shell.to_string_lossy());
+        world.set("HEADROOM", "off");
+        let printed = world.run(&["shims", "install", "claude", "--write-path"]).succeeded();
+        assert!(printed.contains("was written at the end of"), "{printed}");
+        let printed = world.run(&["shims", "install", "claude"]).succeeded();
+        let typed = format!("{}\ncommand -v claude\nclaude x", line(&printed));
+        let ran = world.finish(world.program(&shell, &["-c", &typed])).succeeded();
+        assert_eq!(ran, format!("{}/shims/claude\nwrapped=[x]\n", odd.display()), "{name}");
+        let said = world.run(&["shims", "remove"]).succeeded();
+        assert!(said.contains("took the line for the PATH out of ~/"), "{said}");
+    }
+}
+
+#[test]
 fn the_start_up_file_is_written_when_asked_for_and_is_as_it_was_afterwards() {
     let cases: [(&str, &str, &[&str], &str); 4] = [
         ("bash", "home/.bashrc", &["-i", "-c"], "# mine\nalias x=y"),
