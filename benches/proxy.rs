@@ -89,6 +89,7 @@ fn start(upstream: SocketAddr, folder: &std::path::Path) -> Running {
         store: Some(Arc::new(Store::open(folder, Limits::default()).expect("a store"))),
         extra_roots: Vec::new(),
         outbound: Outbound::default(),
+        aws: proxy::Aws::default(),
     })
     .expect("a proxy")
 }

@@ -50,7 +50,7 @@ const OUTSIDE: &[Outside] = &[
         because: "only agent starts programs",
     },
     Outside {
-        says: &["hyper::", "hyper_util::", "rustls"],
+        says: &["hyper::", "hyper_util::", "rustls", "aws_sigv4"],
         only: &["proxy", "demo"],
         because: "the sockets",
     },

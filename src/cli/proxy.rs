@@ -92,6 +92,7 @@ pub fn run(args: Args) -> Verdict {
         store: opened.store,
         extra_roots: env::extra_roots(),
         outbound: env::outbound(),
+        aws: env::aws(),
     };
     let running = proxy::start(setup).map_err(explained)?;
     // Whoever reads the URL may ask us to end at once.

@@ -180,6 +180,7 @@ impl House {
                 all_proxy: through.variable(["ALL_PROXY", "all_proxy"]),
                 no_proxy: through.variable(["NO_PROXY", "no_proxy"]),
             },
+            aws: proxy::Aws::default(),
         })
         .map_err(|error| Failure::new(exit::FAILED, text::with_causes(&error), ""))?;
         let folder = self.run_folder();

@@ -182,6 +182,25 @@ pub fn outbound() -> crate::proxy::Outbound {
     }
 }
 
+/// Where the user's AWS credentials lie, as AWS's own tools look for them.
+pub fn aws() -> crate::proxy::Aws {
+    let home = named("HOME").map(std::path::PathBuf::from);
+    let below = |name: &str| home.as_ref().map(|home| home.join(".aws").join(name));
+    let file = |variable: &str, name: &str| named(variable).map(Into::into).or_else(|| below(name));
+    let key = named("AWS_ACCESS_KEY_ID").zip(named("AWS_SECRET_ACCESS_KEY"));
+    let files = [file("AWS_SHARED_CREDENTIALS_FILE", "credentials"), file("AWS_CONFIG_FILE", "config")];
+    crate::proxy::Aws {
+        environment: key.map(|(key, secret)| crate::proxy::Credentials {
+            key,
+            secret,
+            token: named("AWS_SESSION_TOKEN"),
+        }),
+        files: files.into_iter().flatten().collect(),
+        cache: below("cli/cache"),
+        profile: named("AWS_PROFILE").unwrap_or_default(),
+    }
+}
+
 /// The files with further certificates that the user has told agents to trust.
 pub fn extra_roots() -> Vec<std::path::PathBuf> {
     named("NODE_EXTRA_CA_CERTS").map(std::path::PathBuf::from).into_iter().collect()

@@ -65,11 +65,10 @@ pub(super) fn billing(headers: &HeaderMap, target: &str) -> Billing {
     }
 }
 
-/// True when the client has vouched for the very bytes of its body: a changed one would be refused.
-pub(super) fn has_sealed(headers: &HeaderMap) -> bool {
+/// True when the client sends a digest of the very bytes of its body: a changed one would be refused.
+pub(super) fn sends_a_digest(headers: &HeaderMap) -> bool {
     let digests = ["content-md5", "content-digest", "digest", "repr-digest"];
-    let signed = headers.get(AUTHORIZATION).is_some_and(|it| it.as_bytes().starts_with(b"AWS4-"));
-    signed || digests.iter().any(|name| headers.contains_key(*name))
+    digests.iter().any(|name| headers.contains_key(*name))
 }
 
 #[cfg(test)]

@@ -16,10 +16,12 @@ mod client;
 mod coding;
 mod connect;
 mod counts;
+mod credentials;
 mod flush;
 mod headers;
 mod relay;
 mod settle;
+mod sign;
 mod tunnel;
 mod upstream;
 mod upstreams;
@@ -27,6 +29,7 @@ mod websocket;
 
 pub use connect::Outbound;
 pub use counts::Counts;
+pub use credentials::{Aws, Credentials};
 pub use upstreams::{Upstreams, VENDORS, Vendor, variable_of};
 
 use crate::rewrite::Settings;
@@ -39,7 +42,7 @@ use settle::{Settler, Settling};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use upstreams::Ways;
@@ -67,6 +70,8 @@ pub struct Setup {
     pub extra_roots: Vec<PathBuf>,
     /// The proxies that the user's environment puts before the upstream.
     pub outbound: Outbound,
+    /// What requests to AWS are signed with.
+    pub aws: Aws,
 }
 
 /// Why a proxy could not start.
@@ -126,6 +131,7 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         store: setup.store,
         bench: Pool::new(),
         ways,
+        aws: setup.aws,
         settler,
         counters: counters.clone(),
         faults,
@@ -273,6 +279,7 @@ struct House {
     store: Option<Arc<Store>>,
     bench: Pool,
     ways: Ways,
+    aws: Aws,
     settler: Settler,
     counters: Arc<Counters>,
     faults: Faults,
@@ -286,8 +293,12 @@ struct House {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the proxy is where the time comes in")]
+fn clock() -> SystemTime {
+    SystemTime::now()
+}
+
 fn now() -> Millis {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let since = clock().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -341,6 +352,7 @@ mod tests {
             store: None,
             extra_roots: Vec::new(),
             outbound: Outbound::default(),
+            aws: Aws::default(),
         })
         .unwrap();
         for round in 0..100 {

@@ -9,14 +9,15 @@ use super::coding::Coding;
 use super::counts::Counters;
 use super::guard;
 use super::headers;
-use super::now;
 use super::relay::{Answer, relay};
 use super::route::{self, Route};
 use super::settle::Bill;
+use super::sign::{Seal, Sent};
 use super::tunnel;
 use super::upstream::{Unreachable, Upstream};
 use super::upstreams;
 use super::websocket;
+use super::{clock, now};
 use crate::receipt::{Billing, Receipt};
 use crate::refusal::Refusal;
 use crate::rewrite::{Caller, Desk, Reach, Rewritten, Writes, rewrite};
@@ -86,7 +87,12 @@ impl Trip<'_> {
         let Ok(read) = read_whole(body, LONGEST_WHOLE).await else { return broken_off() };
         let (outgoing, broken, receipt) = match read {
             Read::Whole(body) => {
-                let rewritten = self.rewritten(&mut head, body, wire, writes).await;
+                let seal = Seal::of(&head.headers, self.upstream, house).await;
+                let rewritten = match &seal {
+                    Seal::Theirs => self.as_it_came(&head.headers, body, Refusal::Signed),
+                    _ => self.rewritten(&mut head, body, wire, writes).await,
+                };
+                self.sign(&mut head, &seal, &rewritten.body);
                 (Outgoing::whole(rewritten.body), None, rewritten.receipt)
             }
             Read::Longer(first, rest) => {
@@ -105,9 +111,32 @@ impl Trip<'_> {
 
     /// Relays a request byte for byte, streaming both ways.
     async fn pass(self, request: Request<Incoming>) -> Response<Answer> {
-        let (head, body) = request.into_parts();
-        let (outgoing, broken) = Outgoing::passing(Bytes::new(), body);
+        let (mut head, body) = request.into_parts();
+        let seal = Seal::of(&head.headers, self.upstream, self.house).await;
+        let (first, rest) = match seal {
+            // A signature stands in the head and covers the body.
+            Seal::Ours(_) => match read_whole(body, LONGEST_WHOLE).await {
+                Ok(Read::Whole(body)) => {
+                    self.sign(&mut head, &seal, &body);
+                    return self.send(head, Outgoing::whole(body), None, None).await;
+                }
+                Ok(Read::Longer(first, rest)) => (first, rest),
+                Err(_) => return broken_off(),
+            },
+            Seal::None | Seal::Theirs => (Bytes::new(), body),
+        };
+        let (outgoing, broken) = Outgoing::passing(first, rest);
         self.send(head, outgoing, Some(broken), None).await
+    }
+
+    /// Signs what is sent, where it was signed for us and can be signed anew.
+    fn sign(&self, head: &mut Parts, seal: &Seal, body: &[u8]) {
+        let Seal::Ours(signer) = seal else { return };
+        let Some(address) = self.upstream.address(self.target) else { return };
+        let sent = Sent { method: &head.method, address: &address, host: self.upstream.host(), body };
+        if let Some(headers) = signer.signed(&sent, &head.headers, clock()) {
+            head.headers = headers;
+        }
     }
 
     async fn send(
@@ -135,15 +164,12 @@ impl Trip<'_> {
     /// Runs off the I/O threads. Whatever goes wrong in there, the client's own bytes are sent.
     async fn rewritten(&self, head: &mut Parts, body: Bytes, wire: Wire, writes: Writes) -> Rewritten {
         let house = self.house;
-        let billing = client::billing(&head.headers, self.target);
-        let as_it_came = |because| {
-            let receipt = untouched(house, billing, body.len(), because);
-            Rewritten { body: body.clone(), receipt }
-        };
         let coding = match Coding::of(&head.headers) {
-            Ok(_) if client::has_sealed(&head.headers) => return as_it_came(Refusal::Signed),
+            Ok(_) if client::sends_a_digest(&head.headers) => {
+                return self.as_it_came(&head.headers, body, Refusal::Signed);
+            }
             Ok(coding) => coding,
-            Err(because) => return as_it_came(because),
+            Err(because) => return self.as_it_came(&head.headers, body, because),
         };
         let caller = self.caller(&head.headers, wire, writes);
         let (room, came) = (house.clone(), body.clone());
@@ -153,13 +179,13 @@ impl Trip<'_> {
         };
         let (mut rewritten, change) = match tokio::task::spawn_blocking(work).await {
             Ok(Ok(Ok(done))) => done,
-            Ok(Ok(Err(because))) => return as_it_came(because),
+            Ok(Ok(Err(because))) => return self.as_it_came(&head.headers, body, because),
             _ => {
                 house.faults.count_here();
-                return as_it_came(Refusal::Panicked);
+                return self.as_it_came(&head.headers, body, Refusal::Panicked);
             }
         };
-        rewritten.receipt.billing = billing;
+        rewritten.receipt.billing = client::billing(&head.headers, self.target);
         if change == Change::None {
             return rewritten;
         }
@@ -171,6 +197,12 @@ impl Trip<'_> {
             *length = HeaderValue::from(rewritten.body.len());
         }
         rewritten
+    }
+
+    /// A body that is not looked into.
+    fn as_it_came(&self, headers: &HeaderMap, body: Bytes, because: Refusal) -> Rewritten {
+        let receipt = untouched(self.house, client::billing(headers, self.target), body.len(), because);
+        Rewritten { body, receipt }
     }
 
     /// Whose request it is, as far as its head tells.

@@ -85,6 +85,11 @@ impl Upstream {
         self.authority.as_str()
     }
 
+    /// The whole URL of `target` there.
+    pub(super) fn address(&self, target: &str) -> Option<String> {
+        self.uri(target).ok().map(|uri| uri.to_string())
+    }
+
     /// True when that is the port `port` of this machine.
     pub(super) fn is_here(&self, port: u16) -> bool {
         self.authority.port_u16() == Some(port) && connect::is_loopback(self.authority.host())

@@ -227,6 +227,7 @@ pub fn setup(upstream: &str) -> Setup {
         store: None,
         extra_roots: Vec::new(),
         outbound: Outbound::default(),
+        aws: proxy::Aws::default(),
     }
 }
 
