@@ -818,3 +818,21 @@ fn a_message_of_five_megabytes_arrives_as_it_was_sent() {
     let got = kept.recv().unwrap();
     assert!(got == bytes, "{} of {} bytes", got.len(), bytes.len());
 }
+
+#[test]
+fn a_web_socket_for_something_else_is_a_tunnel_with_all_that_was_offered() {
+    let (upstream, kept) = keeping();
+    let (proxy, client) = before(&upstream);
+    let (mut stream, head) = asked(&client, "/v1/realtime?model=gpt-realtime");
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let bytes = event(&json!({"type": "response.create", "response": {"instructions": "Say hello."}}));
+    stream.write_all(&bytes).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(kept.recv().unwrap(), bytes);
+    let offered = upstream.only();
+    assert_eq!(
+        offered.header("sec-websocket-extensions"),
+        Some("permessage-deflate; client_max_window_bits")
+    );
+    assert_eq!((proxy.counts().requests, proxy.counts().faults), (1, 0), "nothing in it is a request");
+}

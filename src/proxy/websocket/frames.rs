@@ -475,13 +475,17 @@ pub(super) mod tests {
         prop::collection::vec(prop_oneof![3 => message, 1 => bytes(126).prop_map(Sent::Beat)], 0..8)
     }
 
-    /// The bytes of it all, and the text messages in it.
-    fn written(sent: &[Sent], mut key: impl FnMut() -> Option<[u8; 4]>) -> (Vec<u8>, Vec<Vec<u8>>) {
+    /// The bytes of it all, and the text messages in it with the control frames between their parts.
+    fn written(
+        sent: &[Sent],
+        mut key: impl FnMut() -> Option<[u8; 4]>,
+    ) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>) {
         let (mut bytes, mut texts) = (Vec::new(), Vec::new());
         for sent in sent {
             match sent {
                 Sent::Beat(payload) => bytes.extend(frame(0x89, payload, key())),
                 Sent::Message { text, parts } => {
+                    let mut between = Vec::new();
                     for (number, (part, beat)) in parts.iter().enumerate() {
                         let kind = match number {
                             0 => 2 - u8::from(*text),
@@ -490,11 +494,13 @@ pub(super) mod tests {
                         let last = if number + 1 == parts.len() { 0x80 } else { 0 };
                         bytes.extend(frame(last | kind, part, key()));
                         if let Some(beat) = beat.as_ref().filter(|_| last == 0) {
-                            bytes.extend(frame(0x8a, beat, key()));
+                            let beat = frame(0x8a, beat, key());
+                            bytes.extend(&beat);
+                            between.extend(beat);
                         }
                     }
                     if *text {
-                        texts.push(parts.iter().flat_map(|(part, _)| part.clone()).collect());
+                        texts.push((parts.iter().flat_map(|(part, _)| part.clone()).collect(), between));
                     }
                 }
             }
@@ -555,6 +561,9 @@ pub(super) mod tests {
     }
 
     proptest! {
+        // Some of the frames are long, and some of the pieces a byte.
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
         #[test]
         fn every_byte_leaves_as_it_came_and_every_text_is_read(
             sent in sent(),
@@ -566,7 +575,8 @@ pub(super) mod tests {
             let (left, messages, all) = divided(&bytes, 1 << 20, round(pieces));
             prop_assert_eq!(all, Ok(()));
             prop_assert!(left == bytes, "{} of {} bytes", left.len(), bytes.len());
-            prop_assert_eq!(messages.iter().map(|it| it.text.clone()).collect::<Vec<_>>(), texts);
+            let read: Vec<_> = messages.into_iter().map(|it| (it.text, it.between)).collect();
+            prop_assert_eq!(read, texts);
         }
 
         #[test]
@@ -582,7 +592,7 @@ pub(super) mod tests {
             let mut all = texts.iter();
             for message in &messages {
                 prop_assert!(message.text.len() <= longest);
-                prop_assert!(all.any(|text| *text == message.text));
+                prop_assert!(all.any(|(text, _)| *text == message.text));
             }
         }
 
@@ -604,6 +614,7 @@ pub(super) mod tests {
             let (bytes, texts) = written(&sent, || None);
             let (heard, all) = overheard(&bytes, round(pieces));
             prop_assert_eq!(all, Ok(()));
+            let texts: Vec<_> = texts.into_iter().map(|(text, _)| text).collect();
             prop_assert!(heard == texts, "{} of {} texts", heard.len(), texts.len());
         }
 
