@@ -25,11 +25,17 @@
 //!
 //! The provider's minimum prefix needs no rule: what it wrote or read before was long enough.
 //!
+//! Where the client asks for nothing and the provider caches by itself (OpenAI, Gemini, DeepSeek), none of this is
+//! promised: entries come late, go early, and lie on one machine of many. One absent read tells nothing there.
+//! What a prefix that changes under our hands looks like is still known: each request of a growing history reads a
+//! part, far less than the request before it sent, and no more than that one read; request after request, without
+//! one that reads what it should. [`STUCK`] of these in a row open the breaker.
+//!
 //! *Invariant:* no clock; a receipt says when it arrived. *Invariant:* bounded:
 //! [`SESSIONS`] sessions with [`EXPECTATIONS`] histories each.
 
 use crate::conversation::CacheAsk;
-use crate::receipt::{Outcome, Receipt};
+use crate::receipt::{Outcome, Receipt, Usage};
 use crate::units::{Chain, Millis, SessionId, Tokens};
 use std::collections::{HashMap, VecDeque};
 
@@ -41,6 +47,16 @@ pub const EXPECTATIONS: usize = 32;
 
 /// Misses that nothing explains, after which a session's breaker opens (law 6).
 pub const MISSES: u32 = 2;
+
+/// Misses in a row after which the breaker opens where the provider caches by itself.
+///
+/// Two or three in a row are met where requests land on another machine each time: there, what
+/// one of them left is found by a later one, and the read grows.
+pub const STUCK: u32 = 4;
+
+/// A read of an automatic cache that is short by no more than this is as expected: Gemini was
+/// seen to count in steps of 4,096, and a step may be one turn behind.
+pub const COARSE: Tokens = Tokens(8_192);
 
 /// How many blocks the provider looks back from a breakpoint for something it has cached.
 ///
@@ -74,6 +90,8 @@ pub enum CacheRead {
         read: Tokens,
         /// How many misses this session (of this model) has that are not struck out, this one counted.
         misses: u32,
+        /// How many open the breaker.
+        of: u32,
     },
 }
 
@@ -81,10 +99,13 @@ impl CacheRead {
     /// Why the session's breaker opens now; `None` while it need not.
     pub fn opens(&self, model: &str) -> Option<String> {
         match self {
-            CacheRead::Missed { expected, read, misses } if *misses == MISSES => Some(format!(
-                "the provider read {} of {} cached tokens that it should have read ({model}), for the second time without a reason that headroom can see",
-                read.0, expected.0
-            )),
+            CacheRead::Missed { expected, read, misses, of } if misses == of => {
+                let which = if *of == MISSES { "second time" } else { "fourth time in a row" };
+                Some(format!(
+                    "the provider read {} of {} cached tokens that it should have read ({model}), for the {which} without a reason that headroom can see",
+                    read.0, expected.0
+                ))
+            }
             _ => None,
         }
     }
@@ -103,6 +124,8 @@ struct Watched {
     broken: u32,
     /// Misses in a row in which nothing was read.
     gone: u32,
+    /// Reads of an automatic cache in a row that were stuck.
+    stuck: u32,
     last: Millis,
 }
 
@@ -114,7 +137,10 @@ struct Expectation {
     /// How many blocks of it stand behind the last breakpoint.
     behind: usize,
     preamble: Option<Chain>,
+    /// What must be read again: all that was read and written; of an automatic cache, all that was sent.
     tokens: Tokens,
+    /// What it read itself.
+    read: Tokens,
     /// Last touched.
     at: Millis,
     /// How long it is counted on, in milliseconds.
@@ -129,6 +155,13 @@ impl Breaker {
             return CacheRead::NotExpected("no answer");
         }
         let watched = self.watched(receipt);
+        if receipt.cache == CacheAsk::Automatic {
+            let seen = watched.seen_by_itself(receipt, &usage);
+            if outcome.complete {
+                watched.remember_by_itself(receipt, &usage);
+            }
+            return seen;
+        }
         let seen = match watched.expected(receipt) {
             Err(because) => CacheRead::NotExpected(because),
             Ok(expected) if expected <= usage.cache_read + SLACK => {
@@ -147,11 +180,11 @@ impl Breaker {
                     if usage.cache_read == Tokens(0) { &mut watched.gone } else { &mut watched.broken };
                 *kind = kind.saturating_add(1);
                 let misses = watched.broken.saturating_add(watched.gone);
-                CacheRead::Missed { expected, read: usage.cache_read, misses }
+                CacheRead::Missed { expected, read: usage.cache_read, misses, of: MISSES }
             }
         };
         if outcome.complete {
-            watched.remember(receipt, usage.cache_read + usage.cache_write_5m + usage.cache_write_1h, {
+            watched.remember(receipt, &usage, {
                 let short_lived = receipt.cache != CacheAsk::OneHour || Tokens(0) < usage.cache_write_5m;
                 if short_lived { FIVE_MINUTES } else { ONE_HOUR }
             });
@@ -208,24 +241,76 @@ impl Watched {
         }
     }
 
-    fn remember(&mut self, receipt: &Receipt, tokens: Tokens, life: i64) {
+    fn remember(&mut self, receipt: &Receipt, usage: &Usage, life: i64) {
+        let tokens = usage.cache_read + usage.cache_write_5m + usage.cache_write_1h;
         let (Some(head), Some(breakpoint)) = (receipt.head, receipt.breakpoint) else { return };
         if receipt.cache == CacheAsk::None || tokens == Tokens(0) {
             return;
         }
         let Some(behind) = receipt.history.len().checked_sub(breakpoint + 1) else { return };
-        self.expectations.retain(|known| known.head != head || known.preamble != receipt.preamble);
-        if self.expectations.len() == EXPECTATIONS {
-            self.expectations.pop_front();
-        }
-        self.expectations.push_back(Expectation {
+        let preamble = receipt.preamble;
+        self.expect(Expectation {
             head,
             behind,
-            preamble: receipt.preamble,
+            preamble,
             tokens,
+            read: usage.cache_read,
             at: receipt.at,
             life,
         });
+    }
+
+    fn expect(&mut self, expectation: Expectation) {
+        self.expectations
+            .retain(|known| known.head != expectation.head || known.preamble != expectation.preamble);
+        if self.expectations.len() == EXPECTATIONS {
+            self.expectations.pop_front();
+        }
+        self.expectations.push_back(expectation);
+    }
+
+    /// What an answer tells about a cache that the provider keeps by itself.
+    fn seen_by_itself(&mut self, receipt: &Receipt, usage: &Usage) -> CacheRead {
+        let read = usage.cache_read;
+        // Where the history goes on from that of a known request; the whole of it stands before.
+        let place = |known: &Expectation| match receipt.continues {
+            Some(ground) => (ground == known.head).then_some(0),
+            None => receipt.history.iter().position(|chain| *chain == known.head).map(|at| at + 1),
+        };
+        let found = self.expectations.iter().filter_map(|known| Some((place(known)?, known)));
+        let Some((place, known)) = found.max_by_key(|(place, known)| (*place, known.at)) else {
+            return CacheRead::NotExpected("a history of its own");
+        };
+        if receipt.continues.is_none() && receipt.history.len() < place + 2 {
+            return CacheRead::NotExpected("no answer of the model stands between");
+        }
+        if known.preamble != receipt.preamble {
+            return CacheRead::NotExpected("the client changed system, tools or thinking");
+        }
+        if !receipt.at.0.checked_sub(known.at.0).is_some_and(|age| (0..=FIVE_MINUTES).contains(&age)) {
+            return CacheRead::NotExpected("the cache entry may have expired");
+        }
+        let (expected, before) = (known.tokens, known.read);
+        if expected <= read + COARSE {
+            self.stuck = 0;
+            return CacheRead::AsExpected;
+        }
+        if read == Tokens(0) {
+            return CacheRead::NotExpected("an automatic cache promises nothing");
+        }
+        if before < read {
+            self.stuck = 0;
+            return CacheRead::NotExpected("an automatic cache comes late");
+        }
+        self.stuck = self.stuck.saturating_add(1);
+        CacheRead::Missed { expected, read, misses: self.stuck, of: STUCK }
+    }
+
+    fn remember_by_itself(&mut self, receipt: &Receipt, usage: &Usage) {
+        let Some(head) = receipt.ground.as_ref().map(|ground| ground.chain).or(receipt.head) else { return };
+        let (preamble, at) = (receipt.preamble, receipt.at);
+        let (tokens, read) = (usage.input(), usage.cache_read);
+        self.expect(Expectation { head, behind: 0, preamble, tokens, read, at, life: FIVE_MINUTES });
     }
 }
 

@@ -61,7 +61,7 @@ fn after_a_first_request() -> Breaker {
 fn a_provider_that_stops_caching_opens_the_breaker_at_the_second_miss() {
     let mut breaker = after_a_first_request();
     let first = breaker.watch(&turn("abcd|e", MINUTE).receipt(), &answer(0, 30_000));
-    assert_eq!(first, CacheRead::Missed { expected: Tokens(20_000), read: Tokens(0), misses: 1 });
+    assert_eq!(first, CacheRead::Missed { expected: Tokens(20_000), read: Tokens(0), misses: 1, of: MISSES });
     assert_eq!(first.opens("m"), None);
 
     let second = breaker.watch(&turn("abcdef|g", 2 * MINUTE).receipt(), &answer(0, 40_000));
@@ -85,7 +85,10 @@ fn a_provider_that_caches_never_misses() {
 fn a_prefix_broken_in_the_middle_is_seen_though_the_tools_are_still_read() {
     let mut breaker = after_a_first_request();
     let seen = breaker.watch(&turn("abcd|e", MINUTE).receipt(), &answer(12_000, 20_000));
-    assert_eq!(seen, CacheRead::Missed { expected: Tokens(20_000), read: Tokens(12_000), misses: 1 });
+    assert_eq!(
+        seen,
+        CacheRead::Missed { expected: Tokens(20_000), read: Tokens(12_000), misses: 1, of: MISSES }
+    );
 }
 
 #[test]
@@ -237,7 +240,7 @@ fn a_fork_is_measured_against_the_history_it_came_from() {
     let good = breaker.watch(&turn("abcp|q", 2_000).receipt(), &answer(20_000, 900));
     assert_eq!(good, CacheRead::AsExpected);
     let bad = breaker.watch(&turn("abcr|s", 3_000).receipt(), &answer(0, 21_000));
-    assert_eq!(bad, CacheRead::Missed { expected: Tokens(20_000), read: Tokens(0), misses: 1 });
+    assert_eq!(bad, CacheRead::Missed { expected: Tokens(20_000), read: Tokens(0), misses: 1, of: MISSES });
 }
 
 #[test]
@@ -346,4 +349,58 @@ proptest! {
         prop_assert!(breaker.sessions.len() <= SESSIONS);
         prop_assert!(breaker.sessions.values().all(|watched| watched.expectations.len() <= EXPECTATIONS));
     }
+}
+
+/// A request of a client that asks for no caching, and an answer that read so much of so many tokens.
+fn by_itself(breaker: &mut Breaker, history: &str, minute: i64, read: u64, input: u64) -> CacheRead {
+    let asked = Turn { cache: CacheAsk::Automatic, ..turn(history, minute * MINUTE) };
+    let usage = Usage { cache_read: Tokens(read), uncached: Tokens(input - read), ..Usage::default() };
+    breaker.watch(&asked.receipt(), &Outcome { status: 200, usage: Some(usage), complete: true })
+}
+
+/// The histories of a session, each with one call and one result more, and what is read of ten thousand more each.
+fn session(reads: &[u64]) -> Vec<Option<String>> {
+    let mut breaker = Breaker::default();
+    let mut history = "a".to_owned();
+    let mut opened = Vec::new();
+    for (number, read) in reads.iter().enumerate() {
+        let seen = by_itself(&mut breaker, &history, number as i64, *read, 30_000 + 10_000 * number as u64);
+        opened.push(seen.opens("m"));
+        history.push_str("bc");
+    }
+    opened
+}
+
+#[test]
+fn an_automatic_cache_that_is_stuck_at_the_same_place_opens_the_breaker() {
+    let opened = session(&[0, 12_000, 12_000, 12_000, 12_000, 12_000, 12_000]);
+    assert_eq!(opened.iter().filter(|opened| opened.is_some()).count(), 1);
+    insta::assert_snapshot!(opened[5].as_deref().unwrap(), @"the provider read 12000 of 70000 cached tokens that it should have read (m), for the fourth time in a row without a reason that headroom can see");
+}
+
+#[test]
+fn an_automatic_cache_that_comes_late_goes_early_or_is_not_there_opens_nothing() {
+    let sessions: [&[u64]; 5] = [
+        &[0, 30_000, 40_000, 50_000, 60_000],
+        &[0, 0, 0, 0, 0, 0, 0, 0],
+        &[0, 0, 30_000, 40_000, 50_000, 60_000],
+        &[0, 12_000, 30_000, 12_000, 60_000, 12_000, 12_000, 12_000, 100_000],
+        &[24_576, 24_576, 32_768, 40_960, 53_248, 61_440],
+    ];
+    for reads in sessions {
+        assert!(session(reads).iter().all(Option::is_none), "{reads:?}");
+    }
+}
+
+#[test]
+fn a_request_that_builds_on_an_answer_reads_what_led_to_it() {
+    let mut breaker = Breaker::default();
+    let first = Turn { cache: CacheAsk::Automatic, ..turn("abc", 0) }.receipt();
+    let usage = |read| Usage { cache_read: Tokens(read), uncached: Tokens(30_000), ..Usage::default() };
+    let answer = |read| Outcome { status: 200, usage: Some(usage(read)), complete: true };
+    breaker.watch(&first, &answer(0));
+    let mut next = Turn { cache: CacheAsk::Automatic, ..turn("d", MINUTE) }.receipt();
+    assert_eq!(breaker.watch(&next, &answer(30_000)), CacheRead::NotExpected("a history of its own"));
+    next.continues = first.head;
+    assert_eq!(breaker.watch(&next, &answer(30_000)), CacheRead::AsExpected);
 }
