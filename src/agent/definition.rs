@@ -22,9 +22,11 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("agents/codex.toml", include_str!("../../agents/codex.toml")),
     ("agents/copilot.toml", include_str!("../../agents/copilot.toml")),
     ("agents/crush.toml", include_str!("../../agents/crush.toml")),
+    ("agents/cursor.toml", include_str!("../../agents/cursor.toml")),
     ("agents/droid.toml", include_str!("../../agents/droid.toml")),
     ("agents/gemini.toml", include_str!("../../agents/gemini.toml")),
     ("agents/goose.toml", include_str!("../../agents/goose.toml")),
+    ("agents/ide.toml", include_str!("../../agents/ide.toml")),
     ("agents/openclaw.toml", include_str!("../../agents/openclaw.toml")),
     ("agents/opencode.toml", include_str!("../../agents/opencode.toml")),
     ("agents/openhands.toml", include_str!("../../agents/openhands.toml")),
@@ -137,6 +139,9 @@ pub struct Agent {
     /// What holds only sometimes.
     #[serde(default)]
     pub when: Vec<When>,
+    /// What a person has to paste where, for one that can't be started by us; `None` when it can.
+    #[serde(default)]
+    pub paste: Option<Paste>,
     /// How it frames a command's output in what it says as the user.
     #[serde(default)]
     pub frames: Vec<Frame>,
@@ -295,8 +300,22 @@ pub struct Patch {
     pub value: String,
 }
 
+/// What a person has to paste where.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paste {
+    /// What to know before.
+    #[serde(default)]
+    pub before: String,
+    /// What to do, step by step.
+    pub steps: Vec<String>,
+    /// What to know for afterwards.
+    #[serde(default)]
+    pub after: String,
+}
+
 /// How a file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// TOML.
@@ -514,8 +533,10 @@ impl Agent {
         });
         let texts = self.files_for_run.values().map(|file| &file.content);
         let patched = self.patches.iter().map(|patch| &patch.value);
+        let pasted =
+            self.paste.iter().flat_map(|paste| paste.steps.iter().chain([&paste.before, &paste.after]));
         let all = tables.into_iter().flat_map(BTreeMap::values).chain(lists.into_iter().flatten());
-        all.chain(sometimes).chain(texts).chain(patched).map(String::as_str)
+        all.chain(sometimes).chain(texts).chain(patched).chain(pasted).map(String::as_str)
     }
 
     /// The words that may stand in braces in this agent's templates.

@@ -12,7 +12,12 @@ impl Filling {
     pub fn new(base_url: &str, suffix: &str, headroom: &Path, project: &Path) -> Filling {
         let path = |path: &Path| path.to_string_lossy().into_owned();
         let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy().as_ref()).to_string();
+        let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+        let (host, behind) = host.split_at(host.find('/').unwrap_or(host.len()));
         let words = [
+            ("host", host.to_owned()),
+            ("origin", format!("http://{host}")),
+            ("path", format!("{behind}{suffix}")),
             ("base_url", base_url.to_owned()),
             ("url", format!("{base_url}{suffix}")),
             ("headroom", path(headroom)),

@@ -11,11 +11,13 @@ pub mod plan;
 
 pub mod claude;
 pub mod codex;
+pub mod edit;
 pub mod environment;
 pub mod filling;
 pub mod json;
 pub mod jsonc;
 pub mod masked;
+pub mod patch;
 pub mod peek;
 
 pub mod itself;

@@ -7,11 +7,12 @@
 use super::claude::{self, Arguments};
 use super::codex;
 use super::definition::{
-    Agent, FileForRun, Login, NO_LOGIN, Retrieval, Rules, Speech, Upstream, When, WithoutUrl,
+    Agent, FileForRun, Login, NO_LOGIN, Paste, Retrieval, Rules, Speech, Upstream, When, WithoutUrl,
 };
 use super::environment::Environment;
 use super::filling::{Filling, place_of, places_in};
 use super::json::merge;
+use super::patch::Wanted;
 use super::peek;
 use super::shims::{is_launcher, path_without};
 use crate::conversation::Frame;
@@ -28,7 +29,11 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     if !agent.refused.is_empty() {
         return Err(PlanError::Refused { title: agent.title.clone(), because: agent.refused.clone() });
     }
-    let program = program(agent, around)?;
+    let program = match agent.paste {
+        // It is started by somebody else.
+        Some(_) => PathBuf::new(),
+        None => program(agent, around)?,
+    };
     let mut environment = around.environment.clone();
     if let Some(path) = environment.raw("PATH").and_then(|path| path_without(path, &agent.binary)) {
         environment.set("PATH", path);
@@ -118,6 +123,7 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
         upstreams,
         suffixes,
         files,
+        home: around.home.clone(),
         extra_roots,
         withheld,
         notices,
@@ -234,6 +240,7 @@ pub struct Through {
     suffix: String,
     suffixes: BTreeMap<String, String>,
     files: BTreeMap<String, Draft>,
+    home: Option<PathBuf>,
     /// Files of further certificates to trust towards it.
     pub extra_roots: Vec<PathBuf>,
     /// Why the retrieval tool is not handed over (empty: the user does not want it); `None` when it is.
@@ -342,6 +349,39 @@ impl Through {
         clauses.join("; ")
     }
 
+    /// The values of the user's files that have to be ours for the time of the run.
+    pub fn patches(&self, base_url: &str) -> Vec<Wanted> {
+        let filling = self.filling(base_url);
+        let wanted = self.agent.patches.iter().filter_map(|patch| {
+            Some(Wanted {
+                path: peek::at_home(&patch.file, self.home.as_deref())?,
+                format: patch.format,
+                key: patch.key.clone(),
+                value: filling.fill(&patch.value),
+            })
+        });
+        wanted.collect()
+    }
+
+    /// What a person has to paste where; `None` for an agent that we start.
+    pub fn paste(&self, base_url: &str) -> Option<Paste> {
+        let paste = self.agent.paste.as_ref()?;
+        let filling = self.filling(base_url);
+        Some(Paste {
+            before: filling.fill(&paste.before),
+            steps: paste.steps.iter().map(|step| filling.fill(step)).collect(),
+            after: filling.fill(&paste.after),
+        })
+    }
+
+    fn filling(&self, base_url: &str) -> Filling {
+        let mut filling = Filling::new(base_url, &self.suffix, &self.headroom, &self.project);
+        for (name, suffix) in &self.suffixes {
+            filling.set(place_of("url", name), format!("{base_url}/@{name}{suffix}"));
+        }
+        filling
+    }
+
     /// The command, once the proxy's URL is known. `folder` is the run's own; without one, nothing can be handed over in
     /// a file.
     ///
@@ -351,10 +391,7 @@ impl Through {
         let agent = &self.agent;
         let retrieval = agent.retrieval.as_ref().filter(|_| self.withheld.is_none());
         let retrieval = retrieval.unwrap_or(Retrieval::none());
-        let mut filling = Filling::new(base_url, &self.suffix, &self.headroom, &self.project);
-        for (name, suffix) in &self.suffixes {
-            filling.set(place_of("url", name), format!("{base_url}/@{name}{suffix}"));
-        }
+        let mut filling = self.filling(base_url);
         let mut files = Vec::new();
         for (name, file) in &agent.files_for_run {
             let path = folder.ok_or(NoFolder)?.join(&file.name);

@@ -17,6 +17,7 @@ pub mod shims;
 pub mod stats;
 pub mod store;
 pub mod term;
+pub mod unwrap;
 pub mod wrap;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,8 @@ pub enum Verb {
     Wrap(wrap::Args),
     /// Make typing an agent's own name run it through headroom
     Shims(shims::Args),
+    /// Undo what wrapping changed in your files, and say what was undone
+    Unwrap(unwrap::Args),
     /// Show which agents are known and which are here, or add one of your own
     Agents(agents::Args),
     /// Show the main job on a built-in agent and provider: no key, no network
@@ -80,12 +83,32 @@ pub enum Verb {
     Completions(completions::Args),
 }
 
+impl Verb {
+    /// False for what headroom starts itself, and for the verb that undoes by itself.
+    fn is_typed_by_people(&self) -> bool {
+        !matches!(
+            self,
+            Verb::Unwrap(_)
+                | Verb::Launcher
+                | Verb::Leader(_)
+                | Verb::DemoAgent(_)
+                | Verb::Provider(_)
+                | Verb::Complete(_)
+                | Verb::Completions(_)
+        )
+    }
+}
+
 /// Reads the command line, does what it says, and gives the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.verb.is_typed_by_people() {
+        unwrap::heal();
+    }
     let verdict = match cli.verb {
         Verb::Wrap(args) => wrap::run(args),
         Verb::Shims(args) => shims::run(args),
+        Verb::Unwrap(args) => unwrap::run(args),
         Verb::Agents(args) => agents::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Stats(args) => stats::run(args),

@@ -125,7 +125,9 @@ impl House {
         let mut known = definition::known(&self.config.agents_dir()).map_err(|error| {
             Failure::new(exit::USAGE, text::with_causes(&error), "mend the file or move it away")
         })?;
-        known.retain(|agent| agent.refused.is_empty() && self.launcher(agent).can_be());
+        known.retain(|agent| {
+            agent.refused.is_empty() && agent.paste.is_none() && self.launcher(agent).can_be()
+        });
         known.sort_by_key(|agent| agent.name == agent.binary);
         Ok(known)
     }
@@ -145,6 +147,11 @@ impl House {
         if let Some(agent) = agents.iter().find(|agent| !agent.refused.is_empty()) {
             let what = format!("{} can't be run through headroom: {}", agent.title, agent.refused);
             return Err(Failure::new(exit::FAILED, what, "nothing was installed").into());
+        }
+        if let Some(agent) = agents.iter().find(|agent| agent.paste.is_some()) {
+            let what = format!("{} is not started by headroom", agent.title);
+            let hint = format!("headroom wrap {} says what to paste where", agent.name);
+            return Err(Failure::new(exit::FAILED, what, hint).into());
         }
         for agent in &agents {
             let launcher = self.launcher(agent);

@@ -8,10 +8,11 @@ use crate::agent::environment::Environment;
 use crate::agent::itself;
 use crate::agent::launch::{self, Ended, LaunchError};
 use crate::agent::masked;
+use crate::agent::patch::{Held, Journals};
 use crate::agent::plan::{self, Around, Launch, Plan, PlanError, Through, Tool, plan};
 use crate::agent::run_folder::RunFolder;
 use crate::agent::terminal;
-use crate::config::{self, Config, Flags, env};
+use crate::config::{self, Config, Flags, OpenedStore, env};
 use crate::ledger::price::Prices;
 use crate::ledger::report;
 use crate::proxy::{self, Outbound, Running, Setup, Upstreams};
@@ -123,6 +124,7 @@ fn wrap(args: Args) -> Verdict {
             }
             Err(cant_start(launch::become_it(&launch)))
         }
+        (Plan::Through(through), _) if agent.paste.is_some() => house.wait_for(&agent, &through),
         // The proxy around us serves this agent as well, and ends it as well.
         (Plan::Through(through), Outer::Alive(base_url)) => {
             let folder = house.run_folder();
@@ -140,6 +142,16 @@ fn wrap(args: Args) -> Verdict {
 /// How long requests may go on once the agent, which asked for them, has ended.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How often is looked whether the first request has come.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// A proxy that runs for an agent.
+struct Started {
+    opened: OpenedStore,
+    run: String,
+    proxy: Running,
+}
+
 /// What all kinds of launches need.
 struct House {
     config: Config,
@@ -152,6 +164,69 @@ struct House {
 impl House {
     /// Starts the proxy, runs the agent through it, and says what was saved.
     fn serve(&self, agent: &Agent, through: &Through) -> Verdict {
+        let Started { opened, run, proxy } = self.proxy(agent, through)?;
+        let folder = self.run_folder();
+        let launch = through.launch(&proxy.base_url, folder.as_ref().map(RunFolder::path))?;
+        if let Some(folder) = &folder {
+            folder.fill(&launch.files).context("could not write the files of this run")?;
+        }
+        let held = self.patched(agent, through, &proxy.base_url);
+        let ended = self.watched(agent, &proxy, || self.start(&launch));
+        drop(held);
+        proxy.drain(DRAIN_PATIENCE);
+        drop(folder);
+        self.say_what_was_saved(&opened, &run);
+        Ok(ExitCode::from(ended.map_err(cant_start)?.shown()))
+    }
+
+    /// Starts the proxy, says what to paste where, and runs until it is asked to end.
+    fn wait_for(&self, agent: &Agent, through: &Through) -> Verdict {
+        let Started { opened, run, proxy } = self.proxy(agent, through)?;
+        // Whoever reads the URL may ask us to end at once.
+        let orders = proxy.listen_for_orders();
+        if let Some(paste) = through.paste(&proxy.base_url) {
+            if !paste.before.is_empty() {
+                term::say(paste.before.trim_end());
+                term::say("");
+            }
+            for (number, step) in (1..).zip(&paste.steps) {
+                term::say(format_args!("  {number}. {step}"));
+            }
+            if !paste.after.is_empty() {
+                term::say(format_args!("\n{}", paste.after.trim_end()));
+            }
+        }
+        term::say("\nwaiting for the first request; Ctrl-C ends");
+        let counted = proxy.counted();
+        std::thread::spawn(move || {
+            while counted().conversations == 0 {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            term::say("the first request has come through headroom: it works");
+        });
+        proxy.obey(orders, DRAIN_PATIENCE);
+        self.say_what_was_saved(&opened, &run);
+        Ok(ExitCode::from(exit::OK))
+    }
+
+    /// Changes what only a file can say, for as long as what is given back lives.
+    fn patched(&self, agent: &Agent, through: &Through, base_url: &str) -> Option<Held> {
+        let wanted = through.patches(base_url);
+        if wanted.is_empty() {
+            return None;
+        }
+        let held = Journals::below(self.config.data_dir()).hold(&agent.name, &wanted);
+        match held {
+            Ok(held) => Some(held),
+            Err(error) => {
+                let said = text::with_causes(&error);
+                self.say(format_args!("{said}; {} goes past headroom", agent.title));
+                None
+            }
+        }
+    }
+
+    fn proxy(&self, agent: &Agent, through: &Through) -> Result<Started, anyhow::Error> {
         let opened = self.config.open_store();
         opened.notices.iter().for_each(|notice| self.say(notice));
         self.say(match self.config.enabled.value {
@@ -183,21 +258,16 @@ impl House {
             aws: proxy::Aws::default(),
         })
         .map_err(|error| Failure::new(exit::FAILED, text::with_causes(&error), ""))?;
-        let folder = self.run_folder();
-        let launch = through.launch(&proxy.base_url, folder.as_ref().map(RunFolder::path))?;
-        if let Some(folder) = &folder {
-            folder.fill(&launch.files).context("could not write the files of this run")?;
-        }
-        let ended = self.watched(agent, &proxy, || self.start(&launch));
-        proxy.drain(DRAIN_PATIENCE);
-        drop(folder);
-        if let Some(store) = opened.store.filter(|_| std::io::stderr().is_terminal())
+        Ok(Started { opened, run, proxy })
+    }
+
+    fn say_what_was_saved(&self, opened: &OpenedStore, run: &str) {
+        if let Some(store) = opened.store.as_ref().filter(|_| std::io::stderr().is_terminal())
             && let Ok(prices) = Prices::with_file(&self.config.folders.prices_file())
-            && let Some(line) = report::run_line(&store, &run, &prices)
+            && let Some(line) = report::run_line(store, run, &prices)
         {
             self.say(line);
         }
-        Ok(ExitCode::from(ended.map_err(cant_start)?.shown()))
     }
 
     /// Runs the agent; when it has not said a word to a model through us by then, says so: at once where that disturbs
@@ -384,6 +454,17 @@ fn show(plan: &Plan) -> Result<(), anyhow::Error> {
     for (heading, lines) in [("environment, set by headroom", ours), ("environment, yours", theirs)] {
         term::say(format_args!("\n# {heading}"));
         lines.iter().for_each(term::say);
+    }
+    if let Plan::Through(through) = plan {
+        for wanted in through.patches(NOT_STARTED) {
+            let (path, key) = (wanted.path.display(), wanted.key.join("."));
+            term::say(format_args!("\n# {path}, for the time of the run\n{key} = {}", wanted.value));
+        }
+        if let Some(paste) = through.paste(NOT_STARTED) {
+            term::say("\n# to be pasted");
+            paste.steps.iter().for_each(term::say);
+            return Ok(());
+        }
     }
     for (path, text) in &launch.files {
         term::say(format_args!("\n# {}, for this run", path.display()));

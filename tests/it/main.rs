@@ -31,6 +31,7 @@ mod rewrite;
 mod shims;
 mod store;
 mod terminal;
+mod unwrap;
 mod websocket;
 mod wires;
 mod wrap;
