@@ -137,7 +137,11 @@ fn what_the_real_one_refuses_is_refused() {
     let mut stray = open.clone();
     open.messages[2] = json!({"role": "user", "content": "never mind"});
     stray.messages.remove(1);
+    let mut longer = Talk::new("Look.");
+    longer.request["tools"][0]["cache_control"] = json!({"type": "ephemeral"});
+    longer.request["system"][0]["cache_control"] = json!({"type": "ephemeral", "ttl": "1h"});
     let cases = [
+        ("an hour after five minutes", longer.body(), "must not come after a ttl='5m'"),
         ("five breakpoints", five.body(), "A maximum of 4 blocks"),
         ("a call without its result", open.body(), "without `tool_result` blocks immediately after"),
         ("a result without its call", stray.body(), "unexpected `tool_use_id`"),

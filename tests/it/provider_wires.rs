@@ -345,6 +345,11 @@ fn what_the_real_ones_refuse_is_refused_on_every_wire() {
         });
         let status = altered.send(&client, true).status;
         assert_eq!((replaced, status), (wire != Wire::Chat, if replaced { 400 } else { 200 }), "{wire:?}");
+        if wire == Wire::Gemini {
+            let part = altered.history[1]["parts"][1].as_object_mut().expect("a call");
+            part.remove("thoughtSignature");
+            assert_eq!(altered.send(&client, true).status, 400, "a call without its signature");
+        }
         assert_eq!(talk.asks_model(&client, true).text, "So.", "{wire:?}");
     }
 }

@@ -135,7 +135,19 @@ fn wrong(body: &Value) -> Option<String> {
             "A maximum of {BREAKPOINTS} blocks with cache_control may be provided. Found {marked}."
         ));
     }
-    unpaired(messages).or_else(|| empty_text(messages))
+    unpaired(messages).or_else(|| empty_text(messages)).or_else(|| longer_after_shorter(body))
+}
+
+/// Breakpoints must not ask for longer the further down they stand.
+fn longer_after_shorter(body: &Value) -> Option<String> {
+    let contents = list(&body["messages"]).iter().flat_map(|message| list(&message["content"]));
+    let blocks = list(&body["tools"]).iter().chain(list(&body["system"])).chain(contents);
+    let kept: Vec<Duration> = blocks.filter_map(|block| keep(&block["cache_control"])).collect();
+    (!kept.is_sorted_by(|one, next| next <= one)).then(|| {
+        "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are \
+         processed in the following order: `tools`, `system`, `messages`."
+            .to_owned()
+    })
 }
 
 fn count_breakpoints(body: &Value) -> usize {

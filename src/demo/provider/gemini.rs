@@ -91,14 +91,42 @@ fn unpaired(contents: &[Value]) -> Option<&'static str> {
 /// Signatures that the API lets pass without a look: for calls that another model made.
 const UNSIGNED: &[&str] = &["skip_thought_signature_validator", "context_engineering_is_the_way_to_go"];
 
-/// What is wrong with the thoughts in a request: a signature that is not the one that was sent with this part.
+/// What is wrong with the thoughts in a request: a signature that is not the one that was sent with its part, or
+/// one that is gone.
 pub(super) fn altered(body: &Value) -> Option<Fault> {
     let mut parts = list(&body["contents"]).iter().flat_map(|content| list(&content["parts"]));
     let altered = parts.any(|part| {
         let Some(signature) = part["thoughtSignature"].as_str() else { return false };
         !UNSIGNED.contains(&signature) && sealed::open(signature).as_deref() != Some(signed(part).as_str())
     });
-    altered.then(|| Fault::bad_request("Corrupted thought signature."))
+    if altered {
+        return Some(Fault::bad_request("Corrupted thought signature."));
+    }
+    unsigned_call(body).map(|tool| {
+        Fault::bad_request(&format!(
+            "Function call is missing a thought_signature in functionCall parts. Additional data, function call \
+             `default_api:{tool}`."
+        ))
+    })
+}
+
+/// The first call of a turn that goes on without the signature that it was sent with: from Gemini 3 on, the
+/// API wants every step of the turn that is under way signed.
+fn unsigned_call(body: &Value) -> Option<&str> {
+    if !text(&body["model"]).starts_with("gemini-3") {
+        return None;
+    }
+    let contents = list(&body["contents"]);
+    let speaks = |content: &Value| {
+        content["role"] != "model" && list(&content["parts"]).iter().any(|part| part["text"].is_string())
+    };
+    let turn = contents.iter().rposition(speaks).map_or(contents, |began| &contents[began..]);
+    let first_calls = turn
+        .iter()
+        .filter(|content| content["role"] == "model")
+        .filter_map(|content| list(&content["parts"]).iter().find(|part| part["functionCall"].is_object()));
+    let mut unsigned = first_calls.filter(|part| !part["thoughtSignature"].is_string());
+    unsigned.next().map(|part| text(&part["functionCall"]["name"]))
 }
 
 /// What of a part its signature is bound to. A text may come back in other cuts than it was sent in: its
