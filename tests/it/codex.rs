@@ -363,3 +363,40 @@ fn codex_works_in_its_terminal_and_stops_and_goes_on() {
     terminal.type_keys("exit\n");
     terminal.ends();
 }
+
+#[test]
+fn a_session_of_codex_that_is_resumed_is_sent_the_same_way() {
+    let Some(codex) = codex() else { return };
+    let world = world(codex, Login::Key, OVER_A_SOCKET, six_turns());
+    let first = wrapped(&world, TYPED).1;
+    let before = turns(&world).len();
+    let again = wrapped(&world, &["exec", "--skip-git-repo-check", "resume", "--last", "Say it again"]).1;
+    assert_eq!(again, first);
+    assert_eq!(world.provider().broken_prefixes(), []);
+    let sent = turns(&world);
+    let usage = sent[before].usage.expect("it was answered");
+    assert!(usage.uncached.0 * 5 < usage.cache_read.0, "what was said before is in the cache: {usage:?}");
+}
+
+#[test]
+fn codex_compacts_its_history_and_goes_on() {
+    let Some(codex) = codex() else { return };
+    for websockets in [OVER_A_SOCKET, OVER_HTTP] {
+        let world = world(codex, Login::Key, websockets, six_turns());
+        let said = wrapped(&world, &[TYPED, &["-c", "model_auto_compact_token_limit=20000"]].concat()).1;
+        assert!(said.contains("That is all."), "{said}");
+        let items = |seen: &Seen| seen.json()["input"].as_array().cloned().unwrap_or_default();
+        let sent = world.provider().messages();
+        for seen in &sent {
+            eprintln!(
+                "{} {} {:?}",
+                seen.target,
+                seen.json()["previous_response_id"],
+                items(seen).iter().map(|item| item["type"].clone()).collect::<Vec<_>>()
+            );
+        }
+        let compacted = sent.iter().flat_map(items).any(|item| item["type"] == "compaction");
+        assert!(compacted, "{websockets:?}");
+        assert_eq!(world.provider().broken_prefixes(), []);
+    }
+}
