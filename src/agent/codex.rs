@@ -8,6 +8,8 @@
 use super::definition::Agent;
 use super::json::merge;
 use super::plan::{Around, Findings, Place};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -282,35 +284,12 @@ fn asked(around: &Around, program: &Path) -> Login {
 /// True unless the plan is one of a single person's. What is looked at says who the user is, and proves nothing.
 fn of_a_workspace(stored: &Value) -> bool {
     let token = stored["tokens"]["id_token"].as_str().unwrap_or_default();
-    let claims = token.split('.').nth(1).and_then(decoded);
+    let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
     let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
     let plan = claims.and_then(|claims| {
         claims.get("https://api.openai.com/auth")?.get("chatgpt_plan_type")?.as_str().map(str::to_owned)
     });
     !plan.is_some_and(|plan| ["free", "go", "plus", "pro"].contains(&plan.as_str()))
-}
-
-/// Base64 for URLs, without padding.
-fn decoded(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut count) = (0_u32, 0);
-    for letter in text.bytes().filter(|letter| *letter != b'=') {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'-' | b'+' => 62,
-            b'_' | b'/' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6 | u32::from(value)) & 0xff_ffff;
-        count += 6;
-        if 8 <= count {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
 }
 
 /// What administrators require.

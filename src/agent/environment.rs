@@ -8,8 +8,10 @@ use std::ffi::{OsStr, OsString};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
-/// What `wrap` sets for whatever is started inside: the proxy's URL, the folder, the agent, and what it changed.
-pub const MARKS: [&str; 4] = ["HEADROOM_PROXY", "HEADROOM_PROJECT", "HEADROOM_AGENT", BEFORE];
+/// What `wrap` sets for whatever is started inside: the proxy's URL, where that leads, the folder, the agent, and what
+/// it changed.
+pub const MARKS: [&str; 5] =
+    ["HEADROOM_PROXY", "HEADROOM_GOES_TO", "HEADROOM_PROJECT", "HEADROOM_AGENT", BEFORE];
 const BEFORE: &str = "HEADROOM_BEFORE";
 
 /// Names a client reads its exceptions from the proxy under; some know only one of them.

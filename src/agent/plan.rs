@@ -312,6 +312,13 @@ impl Through {
             .is_ok_and(|mut found| found.next().is_some())
     }
 
+    /// A digest of where requests go: the same for launches that can share a proxy.
+    pub fn goes_to(&self) -> String {
+        let further = self.upstreams.iter().map(|(name, url)| format!("\n{name} {url}"));
+        let all: String = std::iter::once(self.upstream.clone()).chain(further).collect();
+        blake3::hash(all.as_bytes()).to_hex()[..32].to_owned()
+    }
+
     /// The user's own environment.
     pub fn inherited(&self) -> &Environment {
         &self.as_it_is.environment
@@ -447,6 +454,7 @@ impl Through {
         }
         environment.note_changes(&self.as_it_is.environment);
         environment.set("HEADROOM_PROXY", base_url);
+        environment.set("HEADROOM_GOES_TO", self.goes_to());
         environment.set("HEADROOM_PROJECT", self.project.as_os_str());
         environment.set("HEADROOM_AGENT", agent.name.as_str());
 

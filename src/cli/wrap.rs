@@ -105,14 +105,21 @@ fn wrap(args: Args) -> Verdict {
         ..Flags::default()
     })?;
     let agent = find(&args.agent, &config.agents_dir())?;
-    let outer = Outer::around_us(&agent.name);
-    let around = around(&outer, config.upstream.value.clone())?;
+    let mut outer = Outer::around_us(&agent.name);
+    let mut around = around(&outer, config.upstream.value.clone())?;
     let wanted = config.mcp.value && config.enabled.value;
     let tool = if wanted { Tool::Offered } else { Tool::Withheld };
     let patience = Duration::from_secs(args.silence);
+    let mut plan = plan(&agent, &around, args.arguments.clone(), tool).map_err(not_found)?;
+    // Another profile, another provider: the proxy around us would send it where it does not belong.
+    if let (Plan::Through(through), Outer::Alive(_)) = (&plan, &outer)
+        && env::get(env::HEADROOM_GOES_TO).is_none_or(|leads| leads != through.goes_to())
+    {
+        outer = Outer::None;
+        around = self::around(&outer, config.upstream.value.clone())?;
+        plan = plan::plan(&agent, &around, args.arguments, tool).map_err(not_found)?;
+    }
     let house = House { config, around, no_pty: args.no_pty, patience };
-
-    let plan = plan(&agent, &house.around, args.arguments, tool).map_err(not_found)?;
     match (plan, outer) {
         (plan, _) if args.dry_run => {
             show(&plan)?;

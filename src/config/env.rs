@@ -26,6 +26,11 @@ pub const HEADROOM_PROXY: Variable = Variable {
     name: "HEADROOM_PROXY",
     meaning: "set by `wrap`: the proxy that is around this process already",
 };
+/// Set by `wrap` beside it: a digest of where that proxy sends requests.
+pub const HEADROOM_GOES_TO: Variable = Variable {
+    name: "HEADROOM_GOES_TO",
+    meaning: "set by `wrap`: a digest of where its proxy sends requests",
+};
 /// Set by `wrap` beside it: the folder that originals are issued to, wherever the agent and what it starts may go.
 pub const HEADROOM_PROJECT: Variable = Variable {
     name: "HEADROOM_PROJECT",
@@ -156,6 +161,7 @@ pub const OWN: &[Variable] = &[
     HEADROOM,
     HEADROOM_PROFILE,
     HEADROOM_PROXY,
+    HEADROOM_GOES_TO,
     HEADROOM_PROJECT,
     HEADROOM_AGENT,
     HEADROOM_BEFORE,

@@ -387,16 +387,36 @@ fn codex_compacts_its_history_and_goes_on() {
         assert!(said.contains("That is all."), "{said}");
         let items = |seen: &Seen| seen.json()["input"].as_array().cloned().unwrap_or_default();
         let sent = world.provider().messages();
-        for seen in &sent {
-            eprintln!(
-                "{} {} {:?}",
-                seen.target,
-                seen.json()["previous_response_id"],
-                items(seen).iter().map(|item| item["type"].clone()).collect::<Vec<_>>()
-            );
-        }
         let compacted = sent.iter().flat_map(items).any(|item| item["type"] == "compaction");
         assert!(compacted, "{websockets:?}");
         assert_eq!(world.provider().broken_prefixes(), []);
+    }
+}
+
+#[test]
+fn a_codex_inside_another_shares_its_proxy_only_if_it_talks_to_the_same_provider() {
+    for (inner, shared) in
+        [("", true), ("-p other", false), ("-c openai_base_url=https://other.example/v1", false)]
+    {
+        let mut world = World::new();
+        let upstream = world.provider().base_url();
+        world.file("home/.codex/config.toml", format!("openai_base_url = \"{upstream}/v1\"\n"));
+        world.file(
+            "home/.codex/other.config.toml",
+            "model_provider = \"corp\"\n[model_providers.corp]\nbase_url = \"https://llm.corp.example/v1\"\n",
+        );
+        world.agent(
+            "codex",
+            &format!(
+                "for last; do :; done; echo \"$last\"\n\
+                 [ -n \"$INNER\" ] || INNER=1 exec {} wrap --quiet codex {inner}",
+                env!("CARGO_BIN_EXE_headroom")
+            ),
+        );
+        let said = world.run(&["wrap", "--quiet", "codex"]).succeeded();
+        let proxies: BTreeSet<&str> =
+            said.lines().filter_map(|line| line.split("127.0.0.1:").nth(1)?.split('/').next()).collect();
+        assert_eq!(proxies.len(), if shared { 1 } else { 2 }, "{inner}: {said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
     }
 }
