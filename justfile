@@ -15,6 +15,10 @@ test:
 demo:
     cargo run --release -- demo
 
+# every agent that can be installed, over six turns, wrapped and direct: a table for docs/measured.md
+agents:
+    cargo test --test it fleet -- --ignored --nocapture --test-threads=1
+
 # benchmarks: compressors, rewrite, proxy against direct
 bench:
     cargo bench

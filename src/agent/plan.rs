@@ -7,7 +7,7 @@
 use super::claude::{self, Arguments};
 use super::codex;
 use super::definition::{
-    Agent, FileForRun, Login, NO_LOGIN, Paste, Retrieval, Rules, Speech, Upstream, When, WithoutUrl,
+    Agent, FileForRun, Login, NO_LOGIN, Paste, Retrieval, Rules, Upstream, When, WithoutUrl,
 };
 use super::environment::Environment;
 use super::filling::{Filling, place_of, places_in};
@@ -71,9 +71,6 @@ pub fn plan(agent: &Agent, around: &Around, arguments: Vec<OsString>, tool: Tool
     let mut notices = Vec::new();
     if !agent.untested.is_empty() {
         notices.push(format!("untested: {}", agent.untested));
-    }
-    if agent.wire == Speech::Gemini {
-        notices.push("nothing will be saved yet, because headroom does not speak its language".to_owned());
     }
     notices.extend(hold.iter().map(|when| when.said.clone()).filter(|said| !said.is_empty()));
     let chosen = hold.iter().rev().find_map(|when| agent.upstreams.get(when.upstream.as_ref()?));

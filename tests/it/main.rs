@@ -12,6 +12,7 @@ mod claude;
 mod codex;
 mod completions;
 mod demo;
+mod fleet;
 mod install;
 mod laws;
 mod ledger;

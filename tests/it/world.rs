@@ -161,6 +161,12 @@ impl World {
         Ran::of(command, b"", self.root.path())
     }
 
+    /// The same for what may take its time.
+    #[track_caller]
+    pub fn finish_within(&self, command: Command, patience: Duration) -> Ran {
+        Ran::within(command, b"", self.root.path(), patience)
+    }
+
     /// Starts `headroom proxy` in front of the provider and waits until it says where it listens.
     #[track_caller]
     pub fn proxy(&self) -> RunningProxy {
@@ -290,7 +296,12 @@ pub struct Ran {
 
 impl Ran {
     #[track_caller]
-    fn of(mut command: Command, stdin: &[u8], root: &Path) -> Ran {
+    fn of(command: Command, stdin: &[u8], root: &Path) -> Ran {
+        Ran::within(command, stdin, root, PATIENCE)
+    }
+
+    #[track_caller]
+    fn within(mut command: Command, stdin: &[u8], root: &Path, patience: Duration) -> Ran {
         let shown = format!("{command:?}");
         if !stdin.is_empty() {
             command.stdin(Stdio::piped());
@@ -305,7 +316,7 @@ impl Ran {
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let out = std::thread::spawn(move || read_all(out));
         let err = std::thread::spawn(move || read_all(err));
-        let status = wait(&mut child, PATIENCE).unwrap_or_else(|| panic!("{shown} hangs"));
+        let status = wait(&mut child, patience).unwrap_or_else(|| panic!("{shown} hangs"));
         if let Some(fed) = fed {
             let _ = fed.join();
         }
