@@ -13,6 +13,7 @@
 //! | `/responses/input_tokens` | OpenAI Responses | counted |
 //! | `:generateContent`, `:streamGenerateContent` | Gemini | rewritten |
 //! | `:countTokens` | Gemini | counted |
+//! | `/messages/batches`, `/files`, `:batchGenerateContent` | each request's own | rewritten one by one |
 //! | `/publishers/PUBLISHER/models/MODEL:rawPredict`, `:streamRawPredict` | the publisher's | rewritten |
 //! | `/model/MODEL/invoke`, `/invoke-with-response-stream` | Anthropic | rewritten |
 //!
@@ -52,6 +53,8 @@ pub(super) enum Route {
     Count(Wire),
     /// What was sent before is sent as it was then; nothing new is shortened. A receipt is written.
     Replay(Wire),
+    /// It may be a batch: each request in it is rewritten, nothing is left out of any.
+    Batch(Wire),
     /// It is relayed byte for byte, streaming both ways.
     Relay,
     /// It becomes a WebSocket, if the upstream agrees; what the client asks for on it is rewritten.
@@ -64,9 +67,11 @@ impl Route {
     /// The wire that it speaks, where that is known.
     pub(super) fn wire(self) -> Option<Wire> {
         match self {
-            Route::Rewrite(wire) | Route::Count(wire) | Route::Replay(wire) | Route::Socket(wire) => {
-                Some(wire)
-            }
+            Route::Rewrite(wire)
+            | Route::Count(wire)
+            | Route::Replay(wire)
+            | Route::Batch(wire)
+            | Route::Socket(wire) => Some(wire),
             Route::Relay | Route::Tunnel => None,
         }
     }
@@ -84,6 +89,10 @@ const CONVERSATIONS: &[(&str, Route)] = &[
     (":generateContent", Route::Rewrite(Wire::Gemini)),
     (":streamGenerateContent", Route::Rewrite(Wire::Gemini)),
     (":countTokens", Route::Count(Wire::Gemini)),
+    ("/messages/batches", Route::Batch(Wire::Anthropic)),
+    // Also other files are handed in here; those are no batches by their shape.
+    ("/files", Route::Batch(Wire::OpenAiChat)),
+    (":batchGenerateContent", Route::Batch(Wire::Gemini)),
 ];
 
 /// Paths, by their end, where a conversation is held over a WebSocket.
@@ -230,6 +239,10 @@ mod tests {
             ("/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", GEMINI),
             ("/models/gemini-2.5-pro:generateContent?key=k", GEMINI),
             ("/v1beta/models/gemini-2.5-pro:countTokens", Route::Count(Wire::Gemini)),
+            ("/v1/messages/batches", Route::Batch(Wire::Anthropic)),
+            ("/v1/files", Route::Batch(Wire::OpenAiChat)),
+            ("/openai/v1/files", Route::Batch(Wire::OpenAiChat)),
+            ("/v1beta/models/g:batchGenerateContent", Route::Batch(Wire::Gemini)),
             ("/v1internal:generateContent", GEMINI),
             ("/v1internal:streamGenerateContent?alt=sse", GEMINI),
             ("/v1internal:countTokens", Route::Count(Wire::Gemini)),
@@ -258,7 +271,8 @@ mod tests {
             "",
             "/",
             "/v1/messages/",
-            "/v1/messages/batches",
+            "/v1/messages/batches/b_1/cancel",
+            "/v1/batches",
             "/v1/xmessages",
             "/v1/threads/thread_1/messages",
             "/v1/Messages",

@@ -20,6 +20,7 @@ use super::websocket;
 use super::{clock, now};
 use crate::receipt::{Billing, Receipt};
 use crate::refusal::Refusal;
+use crate::rewrite::batch::rewrite_batch;
 use crate::rewrite::{Caller, Desk, Reach, Rewritten, Writes, rewrite};
 use crate::units::SessionId;
 use crate::wire::Wire;
@@ -57,12 +58,34 @@ pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<In
     let speech = route.wire().or_else(|| upstreams::speech(target, request.headers()));
     let trip = Trip { house, guest, upstream, target, speech };
     match route {
-        Route::Rewrite(wire) => trip.converse(request, wire, Writes::Keep).await,
-        Route::Count(wire) => trip.converse(request, wire, Writes::Nothing).await,
-        Route::Replay(wire) => trip.converse(request, wire, Writes::Verbatim).await,
+        Route::Rewrite(wire) => trip.converse(request, wire, Holds::History(Writes::Keep)).await,
+        Route::Count(wire) => trip.converse(request, wire, Holds::History(Writes::Nothing)).await,
+        Route::Replay(wire) => trip.converse(request, wire, Holds::History(Writes::Verbatim)).await,
+        Route::Batch(wire) => trip.converse(request, wire, Holds::Batch).await,
         Route::Relay => trip.pass(request).await,
         Route::Socket(wire) => websocket::open(&trip, request, wire).await,
         Route::Tunnel => tunnel::open(&trip, request).await,
+    }
+}
+
+/// What a body holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    /// One history.
+    History(Writes),
+    /// Many requests; or anything else that is handed in at the same place.
+    Batch,
+}
+
+impl Holds {
+    /// Whether what was done to it is written down.
+    fn is_billed(self, receipt: &Receipt) -> bool {
+        match self {
+            Holds::History(writes) => writes != Writes::Nothing,
+            Holds::Batch => {
+                !receipt.blocks.is_empty() || !receipt.refusals.contains_key(&Refusal::Unreadable)
+            }
+        }
     }
 }
 
@@ -81,7 +104,7 @@ pub(super) struct Trip<'a> {
 impl Trip<'_> {
     /// Reads a conversation whole, rewrites it, sends it, and relays the answer; the bill is
     /// settled when the answer has ended.
-    async fn converse(self, request: Request<Incoming>, wire: Wire, writes: Writes) -> Response<Answer> {
+    async fn converse(self, request: Request<Incoming>, wire: Wire, holds: Holds) -> Response<Answer> {
         let house = self.house;
         let (mut head, body) = request.into_parts();
         let Ok(read) = read_whole(body, LONGEST_WHOLE).await else { return broken_off() };
@@ -90,7 +113,7 @@ impl Trip<'_> {
                 let seal = Seal::of(&head.headers, self.upstream, house).await;
                 let rewritten = match &seal {
                     Seal::Theirs => self.as_it_came(&head.headers, body, Refusal::Signed),
-                    _ => self.rewritten(&mut head, body, wire, writes).await,
+                    _ => self.rewritten(&mut head, body, wire, holds).await,
                 };
                 self.sign(&mut head, &seal, &rewritten.body);
                 (Outgoing::whole(rewritten.body), None, rewritten.receipt)
@@ -105,7 +128,7 @@ impl Trip<'_> {
                 )
             }
         };
-        let bill = (writes != Writes::Nothing).then(|| Bill::new(receipt, wire, house.settler.clone()));
+        let bill = holds.is_billed(&receipt).then(|| Bill::new(receipt, wire, house.settler.clone()));
         self.send(head, outgoing, broken, bill).await
     }
 
@@ -162,7 +185,7 @@ impl Trip<'_> {
     /// The body as it is to be sent, with what the head says of it put right.
     ///
     /// Runs off the I/O threads. Whatever goes wrong in there, the client's own bytes are sent.
-    async fn rewritten(&self, head: &mut Parts, body: Bytes, wire: Wire, writes: Writes) -> Rewritten {
+    async fn rewritten(&self, head: &mut Parts, body: Bytes, wire: Wire, holds: Holds) -> Rewritten {
         let house = self.house;
         let coding = match Coding::of(&head.headers) {
             Ok(_) if client::sends_a_digest(&head.headers) => {
@@ -171,11 +194,19 @@ impl Trip<'_> {
             Ok(coding) => coding,
             Err(because) => return self.as_it_came(&head.headers, body, because),
         };
+        let writes = match holds {
+            Holds::History(writes) => writes,
+            Holds::Batch => Writes::Nothing,
+        };
         let caller = self.caller(&head.headers, wire, writes);
         let (room, came) = (house.clone(), body.clone());
         let work = move || {
             let desk = Desk { store: room.store.as_deref(), bench: &room.bench, settings: &room.settings };
-            catch_unwind(AssertUnwindSafe(|| through(coding, came, |plain| rewrite(plain, &caller, &desk))))
+            let rewrite = |plain| match holds {
+                Holds::History(_) => rewrite(plain, &caller, &desk),
+                Holds::Batch => rewrite_batch(plain, &caller, &desk),
+            };
+            catch_unwind(AssertUnwindSafe(|| through(coding, came, rewrite)))
         };
         let (mut rewritten, change) = match tokio::task::spawn_blocking(work).await {
             Ok(Ok(Ok(done))) => done,

@@ -19,6 +19,7 @@ mod ledger;
 mod provider;
 mod provider_wires;
 mod proxy_answers;
+mod proxy_batches;
 mod proxy_bedrock;
 mod proxy_codings;
 mod proxy_fake;
