@@ -34,6 +34,12 @@ const ASK_AFTER: Duration = Duration::from_secs(30);
 const ASK_EVERY: Duration = Duration::from_secs(10);
 const ASK_AT_MOST: u32 = 3;
 
+/// What was sent and not taken by the peer's machine for so long will never be: a connection that died
+/// without a word must not hold a request for a quarter of an hour. Says nothing about how long an
+/// answer may take.
+#[cfg(target_os = "linux")]
+const UNHEARD_PATIENCE: Duration = Duration::from_secs(120);
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Tcp = TokioIo<TcpStream>;
 
@@ -120,6 +126,8 @@ impl Way {
         tcp.set_keepalive(Some(ASK_AFTER));
         tcp.set_keepalive_interval(Some(ASK_EVERY));
         tcp.set_keepalive_retries(Some(ASK_AT_MOST));
+        #[cfg(target_os = "linux")]
+        tcp.set_tcp_user_timeout(Some(UNHEARD_PATIENCE));
         let matcher = Matcher::builder()
             .https(outbound.https_proxy.clone())
             .http(outbound.http_proxy.clone())

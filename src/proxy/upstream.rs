@@ -17,8 +17,9 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// More headers than any provider sends.
 const MOST_HEADERS: usize = 1024;
@@ -36,7 +37,7 @@ pub(super) struct Upstream {
     host: HeaderValue,
     outbound: Outbound,
     extra_roots: Vec<PathBuf>,
-    clients: OnceLock<Clients>,
+    clients: Mutex<Option<Arc<Clients>>>,
 }
 
 /// HTTP/2 shares one connection among all requests: while any is open, a dead one is found out
@@ -48,12 +49,53 @@ const PING_PATIENCE: Duration = Duration::from_secs(30);
 const MOST_IDLE: usize = 32;
 
 struct Clients {
+    /// When they were last asked for.
+    asked: Moment,
     /// Speaks what the upstream likes best.
     any: Client<Connector, Outgoing>,
     /// Speaks HTTP/1.1, which alone can become another protocol.
     first: Client<Connector, Outgoing>,
     /// For a proxy that is told each URL.
     credentials: Option<HeaderValue>,
+}
+
+/// One moment, on the clock that stands still while the machine sleeps, and on the one that goes on.
+struct Moment {
+    /// Milliseconds since the first moment that this process looked at.
+    awake: AtomicU64,
+    /// Milliseconds since 1970.
+    wall: AtomicU64,
+}
+
+/// The two clocks differ by less without a sleep. Connections are kept open at least as long on the other side.
+const NAP: u64 = 20_000;
+
+impl Moment {
+    #[allow(clippy::disallowed_methods, reason = "the proxy is where the time comes in")]
+    fn now() -> Moment {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        let awake = FIRST.get_or_init(Instant::now).elapsed().as_millis();
+        Moment::at(
+            u64::try_from(awake).unwrap_or(u64::MAX),
+            u64::try_from(super::now().0).unwrap_or_default(),
+        )
+    }
+
+    fn at(awake: u64, wall: u64) -> Moment {
+        Moment { awake: awake.into(), wall: wall.into() }
+    }
+
+    /// True when the machine has slept between this moment and a later one. A clock that was set forward
+    /// looks the same, and costs a new connection.
+    fn slept_until(&self, later: &Moment) -> bool {
+        let passed = |from: &AtomicU64, to: &AtomicU64| to.load(Relaxed).saturating_sub(from.load(Relaxed));
+        passed(&self.awake, &later.awake) + NAP < passed(&self.wall, &later.wall)
+    }
+
+    fn moves_to(&self, later: &Moment) {
+        self.awake.store(later.awake.load(Relaxed), Relaxed);
+        self.wall.store(later.wall.load(Relaxed), Relaxed);
+    }
 }
 
 impl Upstream {
@@ -76,7 +118,7 @@ impl Upstream {
         let path = parts.path_and_query.filter(|it| it.query().is_none()).ok_or_else(wrong)?;
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
         let base = path.path().trim_end_matches('/').to_owned();
-        let clients = OnceLock::new();
+        let clients = Mutex::default();
         Ok(Upstream { scheme, authority, base, host, outbound, extra_roots, clients })
     }
 
@@ -159,30 +201,42 @@ impl Upstream {
         Ok(Uri::from_parts(parts)?)
     }
 
-    fn clients(&self) -> &Clients {
-        self.clients.get_or_init(|| {
-            let roots = match self.scheme == Scheme::HTTPS || !self.outbound.is_empty() {
-                true => connect::roots(&self.extra_roots),
-                false => rustls::RootCertStore::empty(),
-            };
-            let address = self.uri("/").expect("a scheme, an authority and a path make a URL");
-            let (way, credentials) = Way::choose(&address, &self.outbound, &roots);
-            let client = |protocols: &[&str]| {
-                Client::builder(TokioExecutor::new())
-                    .timer(TokioTimer::new())
-                    .pool_timer(TokioTimer::new())
-                    .http1_preserve_header_case(true)
-                    .http1_max_headers(MOST_HEADERS)
-                    .http2_initial_stream_window_size(STREAM_WINDOW)
-                    .http2_initial_connection_window_size(CONNECTION_WINDOW)
-                    .http2_keep_alive_interval(PING_EVERY)
-                    .http2_keep_alive_timeout(PING_PATIENCE)
-                    .pool_max_idle_per_host(MOST_IDLE)
-                    .retry_canceled_requests(true)
-                    .build(Connector::new(way.clone(), connect::tls(&roots, protocols)))
-            };
-            Clients { any: client(&["h2", "http/1.1"]), first: client(&["http/1.1"]), credentials }
-        })
+    /// The clients with their connections; new ones when the machine has slept in between, because what the
+    /// other side thinks of the old connections by now is told only to whoever uses them, and late.
+    fn clients(&self) -> Arc<Clients> {
+        let now = Moment::now();
+        let mut kept = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clients) = kept.as_ref().filter(|clients| !clients.asked.slept_until(&now)) {
+            clients.asked.moves_to(&now);
+            return clients.clone();
+        }
+        let clients = Arc::new(self.new_clients(now));
+        *kept = Some(clients.clone());
+        clients
+    }
+
+    fn new_clients(&self, asked: Moment) -> Clients {
+        let roots = match self.scheme == Scheme::HTTPS || !self.outbound.is_empty() {
+            true => connect::roots(&self.extra_roots),
+            false => rustls::RootCertStore::empty(),
+        };
+        let address = self.uri("/").expect("a scheme, an authority and a path make a URL");
+        let (way, credentials) = Way::choose(&address, &self.outbound, &roots);
+        let client = |protocols: &[&str]| {
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                .http1_preserve_header_case(true)
+                .http1_max_headers(MOST_HEADERS)
+                .http2_initial_stream_window_size(STREAM_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
+                .http2_keep_alive_interval(PING_EVERY)
+                .http2_keep_alive_timeout(PING_PATIENCE)
+                .pool_max_idle_per_host(MOST_IDLE)
+                .retry_canceled_requests(true)
+                .build(Connector::new(way.clone(), connect::tls(&roots, protocols)))
+        };
+        Clients { asked, any: client(&["h2", "http/1.1"]), first: client(&["http/1.1"]), credentials }
     }
 
     fn unreachable(&self, error: &dyn Error) -> Unreachable {
@@ -256,6 +310,29 @@ mod tests {
         ] {
             assert!(at(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn connections_from_before_a_sleep_are_not_used_again() {
+        for (awake, wall, want) in [
+            (0, 0, false),
+            (1_000, 1_000, false),
+            // Hours of work, a clock that is set right by a few seconds, or back.
+            (9_000_000, 9_005_000, false),
+            (1_000, 0, false),
+            // A lid that was closed.
+            (1_000, 60_000, true),
+            (9_000_000, 12_000_000, true),
+        ] {
+            let before = Moment::at(5_000, 1_700_000_000_000);
+            let later = Moment::at(5_000 + awake, 1_700_000_000_000 + wall);
+            assert_eq!(before.slept_until(&later), want, "{awake} {wall}");
+        }
+        let upstream = at("http://127.0.0.1:1").unwrap();
+        let first = upstream.clients();
+        assert!(Arc::ptr_eq(&first, &upstream.clients()), "they are kept");
+        first.asked.wall.fetch_sub(2 * NAP, Relaxed);
+        assert!(!Arc::ptr_eq(&first, &upstream.clients()), "and left behind after a sleep");
     }
 
     #[test]

@@ -1,14 +1,21 @@
-//! How the upstream is reached: TLS, certificates, and the proxies of the user's environment.
+//! How the upstream is reached: TLS, certificates, HTTP/2, and the proxies of the user's environment.
 
 use crate::proxy_fake::{Fake, Heard, SECRET, read_request, setup};
-use crate::world::Client;
+use crate::world::{Client, LOGIN, Talk, World, rows};
+use bytes::Bytes;
 use headroom::proxy;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::convert::Infallible;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 fn fixture(name: &str) -> PathBuf {
@@ -207,4 +214,145 @@ fn a_proxy_that_refuses_is_named_as_the_cause() {
         let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains("upstream.test") && message.contains(cause), "{message}");
     }
+}
+
+/// An upstream that speaks HTTP/2 alone, with a certificate of an authority that only the user knows.
+struct Second {
+    address: SocketAddr,
+    authority: String,
+    heard: Arc<Mutex<Vec<(hyper::http::request::Parts, Bytes)>>>,
+    connections: Arc<AtomicUsize>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Second {
+    fn start() -> Second {
+        let (authority, tls) = private_authority();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let heard: Arc<Mutex<Vec<_>>> = Arc::default();
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let (kept, counted) = (heard.clone(), connections.clone());
+        runtime.spawn(async move {
+            let acceptor = tokio_rustls::TlsAcceptor::from(tls);
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, kept, counted) = (acceptor.clone(), kept.clone(), counted.clone());
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    counted.fetch_add(1, Ordering::SeqCst);
+                    let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                        let kept = kept.clone();
+                        async move {
+                            let (head, body) = request.into_parts();
+                            let body = body.collect().await?.to_bytes();
+                            kept.lock().unwrap().push((head, body));
+                            let pieces = ["event: a\ndata: {}\n\n", "event: b\nda", "ta: {}\n\n"];
+                            let frames =
+                                pieces.map(|piece| Ok::<_, Infallible>(Frame::data(Bytes::from(piece))));
+                            let body = StreamBody::new(futures_util::stream::iter(frames));
+                            let answer =
+                                hyper::Response::builder().header("content-type", "text/event-stream");
+                            Ok::<_, hyper::Error>(answer.body(body).unwrap())
+                        }
+                    });
+                    let second = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+                    let _ = second.serve_connection(TokioIo::new(stream), answer).await;
+                });
+            }
+        });
+        Second { address, authority, heard, connections, _runtime: runtime }
+    }
+
+    fn url(&self) -> String {
+        format!("https://localhost:{}", self.address.port())
+    }
+}
+
+/// The certificate of a made-up authority, as a file has it, and a server with one that it signed.
+fn private_authority() -> (String, Arc<ServerConfig>) {
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut about = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    about.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    about.distinguished_name.push(rcgen::DnType::CommonName, "Example Corp Root");
+    let authority = about.self_signed(&authority_key).unwrap();
+    let issuer = rcgen::Issuer::new(about, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let about = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = about.signed_by(&key, &issuer).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = ServerConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    (authority.pem(), Arc::new(tls))
+}
+
+#[test]
+fn an_authority_of_the_users_own_is_trusted_where_the_user_says_so() {
+    let upstream = Second::start();
+    for (variable, want) in [("SSL_CERT_FILE", 200), ("NODE_EXTRA_CA_CERTS", 200), ("SOMETHING_ELSE", 502)] {
+        let mut world = World::new();
+        let file = world.file("home/corp.pem", &upstream.authority);
+        world.set(variable, &file.to_string_lossy());
+        let proxy = world.start_proxy(&["--port", "0", "--upstream", &upstream.url()]);
+        let reply = proxy.client().message(b"{}");
+        assert_eq!(reply.status, want, "{variable}: {}", reply.text());
+    }
+    assert_eq!(upstream.heard.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn an_upstream_that_speaks_http_2_is_spoken_to_in_it() {
+    let upstream = Second::start();
+    let mut world = World::new();
+    let file = world.file("home/corp.pem", &upstream.authority);
+    world.set("NODE_EXTRA_CA_CERTS", &file.to_string_lossy());
+    let url = format!("{}/base", upstream.url());
+    let proxy = world.start_proxy(&["--port", "0", "--upstream", &url]);
+    let mut talk = Talk::new("Which service failed?");
+    talk.calls("Bash", serde_json::json!({"command": "kubectl get services -o json"}), &rows(400));
+    let body = talk.body();
+    let headers: Vec<_> =
+        LOGIN.iter().copied().chain([("X-Odd", "1"), ("Connection", "keep-alive")]).collect();
+    for path in ["/v1/messages?beta=true", "/v1/other"] {
+        let reply = proxy.client().send("POST", path, &headers, &body);
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(reply.text(), "event: a\ndata: {}\n\nevent: b\ndata: {}\n\n");
+    }
+    {
+        let heard = upstream.heard.lock().unwrap();
+        assert!(heard[0].1.len() < body.len() / 2, "made shorter");
+        assert!(heard[1].1 == body, "only relayed");
+        for (head, sent) in heard.iter() {
+            assert_eq!(head.version, hyper::Version::HTTP_2);
+            assert_eq!(
+                head.uri.authority().unwrap().as_str(),
+                format!("localhost:{}", upstream.address.port())
+            );
+            assert!(head.uri.path().starts_with("/base/v1/"), "{}", head.uri);
+            assert_eq!(head.headers["content-length"], sent.len().to_string());
+            assert_eq!(
+                (&head.headers["x-api-key"], &head.headers["x-odd"]),
+                (&"sk-test".parse().unwrap(), &"1".parse().unwrap())
+            );
+            for hop in ["connection", "host", "transfer-encoding"] {
+                assert!(!head.headers.contains_key(hop), "{hop}");
+            }
+        }
+    }
+    // All at once, on one connection.
+    let clients: Vec<_> = (0..20)
+        .map(|_| {
+            let client = proxy.client();
+            std::thread::spawn(move || client.message(b"{}").status)
+        })
+        .collect();
+    assert!(clients.into_iter().all(|client| client.join().unwrap() == 200));
+    assert_eq!(upstream.connections.load(Ordering::SeqCst), 1);
 }
