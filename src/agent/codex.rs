@@ -62,7 +62,10 @@ pub fn look(agent: &Agent, around: &Around, program: &Path, arguments: &[OsStrin
         // The user has told headroom itself.
         None if around.upstream.is_some() => API.to_owned(),
         None => match login(around, &home, program, &typed, &configuration) {
-            Login::Key => API.to_owned(),
+            Login::Key => {
+                found.notices.push("its list of models is not brought up to date".to_owned());
+                API.to_owned()
+            }
             Login::Account { of_a_workspace } => {
                 if of_a_workspace {
                     let said =
