@@ -76,7 +76,7 @@ pub struct CompressedBody {
 pub enum NotMessages {
     /// Neither a list of messages nor a request that has one.
     #[error(
-        "this is neither a Messages nor a Chat Completions request: it needs a list `messages` of objects with `role` and `content`"
+        "this is no request of a known provider: it needs a list `messages` of objects with `role` and `content`, or `input`, or `contents`"
     )]
     Shape,
     /// A value that JSON can't hold.
@@ -116,7 +116,8 @@ impl Headroom {
     }
 
     /// Makes the tool outputs in `messages` shorter: a list of messages, or a request with one
-    /// in `messages`, in the shape of Anthropic Messages or OpenAI Chat Completions.
+    /// in `messages`, in the shape of Anthropic Messages or OpenAI Chat Completions; or a request of
+    /// OpenAI Responses or Gemini.
     ///
     /// # Errors
     /// [`NotMessages`] when there are none.
@@ -195,16 +196,12 @@ impl CompressedBody {
     }
 }
 
-/// Which wire a body speaks; `None` when it is neither.
+/// Which wire a body speaks; `None` when it is none of them.
 ///
 /// Only Chat Completions has messages of the roles `tool`, `function` and
 /// `developer`, and `tool_calls`; what fits both is read as Messages.
 fn wire_of(body: &[u8]) -> Option<Wire> {
-    match (Wire::Anthropic.read(body), Wire::OpenAiChat.read(body)) {
-        (Some(_), _) => Some(Wire::Anthropic),
-        (None, Some(_)) => Some(Wire::OpenAiChat),
-        (None, None) => None,
-    }
+    Wire::ALL.into_iter().find(|wire| wire.read(body).is_some())
 }
 
 /// Runs the jobs on the caller's thread and adds up the time they take.

@@ -15,9 +15,9 @@ use std::sync::Arc;
 /// What was typed after `compress`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Reads stdin, writes stdout. Without --text, stdin is a request in the shape of Anthropic Messages or
-OpenAI Chat Completions: {\"model\": …, \"messages\": […]}. It is printed again with its tool outputs made
-shorter and every other byte as it came. Originals are kept: `headroom retrieve KEY`."
+    after_help = "Reads stdin, writes stdout. Without --text, stdin is a request as Anthropic Messages, OpenAI Chat
+Completions, OpenAI Responses or Gemini take it: {\"model\": …, \"messages\": […]}. It is printed again with its tool
+outputs made shorter and every other byte as it came. Originals are kept: `headroom retrieve KEY`."
 )]
 pub struct Args {
     /// Print one JSON object: the request's fields, and `tokens_before`, `tokens_after`, `elapsed_ms`, `blocks`
@@ -89,7 +89,7 @@ fn open(profile: Option<String>) -> Result<Headroom, anyhow::Error> {
 fn not_a_request() -> Failure {
     Failure::new(
         exit::USAGE,
-        "stdin is neither a Messages nor a Chat Completions request",
+        "stdin is no request of a known provider",
         "it needs a list `messages` of objects with `role` and `content`; for plain text give --text",
     )
 }

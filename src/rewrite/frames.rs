@@ -42,22 +42,38 @@ const BEHIND: &[&str] = &[
     "Process Group PGID: ",
 ];
 
-/// How lines begin that tell how a command ended; a zero behind them is a good end.
-const EXITS: &[&str] = &["Exit code: ", "Exit Code: ", "Process exited with code "];
+/// How lines begin that stand behind an output which nothing stands before.
+///
+/// Seen with OpenHands CLI 1.16, droid 0.215 and Copilot CLI 1.0.
+const BEHIND_ALONE: &[&str] = &[
+    "[The command completed with exit code ",
+    "[Command finished with exit code ",
+    "[Current working directory: ",
+    "[Python interpreter: ",
+    "[Process exited with code ",
+    "Full command output saved to: ",
+    "<shellId: ",
+];
 
 /// The longest frame that is looked for, in lines.
 const MOST_LINES: usize = 12;
 
 /// Where the output itself stands in what a tool answered: all of it, when nothing is around it.
 pub fn inside(text: &str) -> Range<usize> {
-    let Some(start) = after_head(text) else { return 0..text.len() };
-    let mut end = text.len();
+    let (start, signs) = match after_head(text) {
+        Some(start) => (start, BEHIND),
+        None => (0, BEHIND_ALONE),
+    };
+    let (mut end, mut behind) = (text.len(), text.len());
     for _ in 0..MOST_LINES {
-        let line = text[start..end].rfind('\n').map(|at| start + at);
-        match line {
-            Some(at) if BEHIND.iter().any(|sign| text[at + 1..end].starts_with(sign)) => end = at,
-            _ => break,
+        let Some(at) = text[start..behind].rfind('\n').map(|at| start + at) else { break };
+        let line = &text[at + 1..behind];
+        if signs.iter().any(|sign| line.starts_with(sign)) {
+            end = at;
+        } else if !line.is_empty() {
+            break;
         }
+        behind = at;
     }
     start..end
 }
@@ -77,11 +93,16 @@ fn after_head(text: &str) -> Option<usize> {
     None
 }
 
-/// True when the lines of a frame say that the command failed.
+/// True when a line of a frame says that the command failed: by an exit code that is not zero.
 pub fn says_that_it_failed(frame: &str) -> bool {
-    frame.lines().any(|line| {
-        let exit = EXITS.iter().find_map(|sign| line.strip_prefix(sign));
-        line.starts_with("Script failed") || exit.is_some_and(|code| code.trim() != "0")
+    let known = |line: &&str| {
+        [BEFORE, BEHIND, BEHIND_ALONE].iter().any(|signs| signs.iter().any(|sign| line.starts_with(sign)))
+    };
+    frame.lines().filter(known).any(|line| {
+        let lower = line.to_ascii_lowercase();
+        let code = lower.rsplit_once("code").map(|(_, code)| code.trim_start_matches([':', ' ']));
+        let digits = code.map(|code| &code[..code.bytes().take_while(u8::is_ascii_digit).count()]);
+        line.starts_with("Script failed") || digits.is_some_and(|digits| !digits.is_empty() && digits != "0")
     })
 }
 
@@ -174,6 +195,18 @@ mod tests {
             ("Exit code: 0\nWall time: 0.1 seconds\nOutput:\n{}\n", "{}\n", false),
             ("Script failed\nWall time 0.0 seconds\nOutput:\n", "", true),
             ("Chunk ID: 1\nProcess exited with code 101\nOutput:\nx\nExit Code: 7", "x", true),
+            (
+                "[1]\n[The command completed with exit code 0.]\n[Command finished with exit code 0]",
+                "[1]",
+                false,
+            ),
+            (
+                "[1]\n\n\nFull command output saved to: /x (2KB)\n\n[Process exited with code 3]",
+                "[1]\n\n",
+                true,
+            ),
+            ("a\n<shellId: 0 completed with exit code 1>", "a", true),
+            ("a\n\n", "a\n\n", false),
             // A program that prints such lines itself, and one that begins like it.
             ("Output: a", "a", false),
             ("Command: a\nb\nOutput: c", "Command: a\nb\nOutput: c", false),

@@ -267,7 +267,8 @@ impl Memory {
 
 fn outputs() -> impl Strategy<Value = String> {
     prop_oneof![
-        3 => (3usize..200).prop_map(world::rows),
+        1 => (3usize..200).prop_map(world::rows),
+        3 => (120usize..200).prop_map(world::rows),
         3 => (3usize..300).prop_map(world::log),
         1 => ".{0,300}",
         1 => Just(format!("[{}", "[".repeat(3_000))),
@@ -282,7 +283,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
             calls.into_iter().map(|(command, output)| ToolCall { id: String::new(), command, output }).collect()
         )),
     ];
-    prop::collection::vec(turn, 1..6).prop_map(|mut turns| {
+    prop::collection::vec(turn, 2..6).prop_map(|mut turns| {
         let mut count = 0;
         for turn in &mut turns {
             if let Turn::Tools(calls) = turn {
