@@ -1,11 +1,13 @@
-//! Asks programs for their versions, all at once and not for long.
+//! Asks programs for their versions, a few at once and not for long.
 
 use super::environment::Environment;
+use super::peek;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -18,14 +20,61 @@ pub struct Question {
     pub arguments: Vec<String>,
 }
 
-/// The version that each program tells within `patience`, in the order of the questions.
+/// The version of each program, in the order of the questions: as the package says in which it lies, else as it tells
+/// itself within `patience`.
+///
+/// Not more are asked at once than this machine has processors: a program that gets no time is not slow.
 pub fn ask(questions: &[Question], environment: &Environment, patience: Duration) -> Vec<Option<String>> {
-    std::thread::scope(|scope| {
-        let asked: Vec<_> = questions
-            .iter()
-            .map(|question| scope.spawn(move || ask_one(question, environment, patience)))
-            .collect();
-        asked.into_iter().map(|asked| asked.join().ok().flatten()).collect()
+    let mut told: Vec<Option<String>> =
+        questions.iter().map(|question| packaged(&question.program)).collect();
+    let open: Vec<usize> = (0..questions.len()).filter(|at| told[*at].is_none()).collect();
+    let next = AtomicUsize::new(0);
+    let askers = std::thread::available_parallelism().map_or(2, |count| count.get().max(2));
+    let asked = std::thread::scope(|scope| {
+        let work = || {
+            let mut asked = Vec::new();
+            while let Some(&at) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
+                asked.push((at, ask_one(&questions[at], environment, patience)));
+            }
+            asked
+        };
+        let askers: Vec<_> = (0..askers).map(|_| scope.spawn(work)).collect();
+        askers.into_iter().flat_map(|asker| asker.join().unwrap_or_default()).collect::<Vec<_>>()
+    });
+    for (at, version) in asked {
+        told[at] = version;
+    }
+    told
+}
+
+/// The version in the `package.json` of the package that a program lies in.
+fn packaged(program: &Path) -> Option<String> {
+    const OUTWARDS: usize = 5;
+    let program = std::fs::canonicalize(program).ok()?;
+    let folders = program.ancestors().skip(1).take(OUTWARDS);
+    // Further out than `node_modules` lies somebody else's package.
+    let mut inside =
+        folders.take_while(|folder| folder.file_name().is_some_and(|name| name != "node_modules"));
+    let of_node = inside.find_map(|folder| {
+        let package = peek::whole(&folder.join("package.json"))?;
+        package.get("bin")?;
+        version_in(package.get("version")?.as_str()?)
+    });
+    of_node.or_else(|| of_python(&program))
+}
+
+/// The version of the Python package that a program comes with: that of the one in the same environment which says so.
+fn of_python(program: &Path) -> Option<String> {
+    let name = program.file_name()?.to_str()?;
+    let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let pythons = entries(&program.parent()?.parent()?.join("lib"));
+    let packages = pythons.flat_map(|python| entries(&python.path().join("site-packages")));
+    let mut about = packages.map(|package| package.path());
+    about.find_map(|package| {
+        let said = package.file_name()?.to_str()?.strip_suffix(".dist-info")?;
+        let programs = std::fs::read_to_string(package.join("entry_points.txt")).ok()?;
+        let ours = |line: &str| line.split('=').next().is_some_and(|first| first.trim() == name);
+        programs.lines().any(ours).then(|| version_in(said.rsplit('-').next()?))?
     })
 }
 
@@ -95,6 +144,35 @@ mod tests {
         ];
         for (said, version) in cases {
             assert_eq!(version_in(said).as_deref(), version, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_package_says_its_programs_version() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let package = folder.path().join("node_modules/@x/cli");
+        std::fs::create_dir_all(package.join("bin")).expect("folders");
+        std::fs::write(package.join("package.json"), r#"{"version":"1.5.47","bin":{"x":"bin/x.js"}}"#)
+            .expect("a file");
+        std::fs::write(package.join("bin/x.js"), "").expect("a file");
+        std::fs::write(folder.path().join("package.json"), r#"{"version":"9.9.9","bin":"y"}"#)
+            .expect("a file");
+        std::fs::create_dir(folder.path().join("node_modules/.bin")).expect("a folder");
+        let link = folder.path().join("node_modules/.bin/x");
+        std::os::unix::fs::symlink("../@x/cli/bin/x.js", &link).expect("a link");
+        assert_eq!(packaged(&link).as_deref(), Some("1.5.47"));
+        std::fs::write(folder.path().join("node_modules/.bin/own"), "").expect("a file");
+        assert_eq!(packaged(&folder.path().join("node_modules/.bin/own")), None, "it is nobody's");
+
+        let about = folder.path().join("py/lib/python3.12/site-packages/aider_chat-0.86.2.dist-info");
+        std::fs::create_dir_all(&about).expect("folders");
+        std::fs::create_dir_all(folder.path().join("py/bin")).expect("folders");
+        std::fs::write(about.join("entry_points.txt"), "[console_scripts]\naider = aider.main:main\n")
+            .expect("a file");
+        for (name, version) in [("aider", Some("0.86.2")), ("pip", None)] {
+            let program = folder.path().join("py/bin").join(name);
+            std::fs::write(&program, "").expect("a file");
+            assert_eq!(packaged(&program).as_deref(), version, "{name}");
         }
     }
 
