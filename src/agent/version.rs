@@ -52,15 +52,16 @@ fn packaged(program: &Path) -> Option<String> {
     const OUTWARDS: usize = 5;
     let program = std::fs::canonicalize(program).ok()?;
     let folders = program.ancestors().skip(1).take(OUTWARDS);
-    // Further out than `node_modules` lies somebody else's package.
-    let mut inside =
-        folders.take_while(|folder| folder.file_name().is_some_and(|name| name != "node_modules"));
+    let modules = |path: &Path| path.file_name().is_some_and(|name| name == "node_modules");
+    // Further out lies somebody else's package.
+    let mut inside = folders.take_while(|folder| !modules(folder));
+    let installed = program.ancestors().any(modules);
     let of_node = inside.find_map(|folder| {
         let package = peek::whole(&folder.join("package.json"))?;
         package.get("bin")?;
         version_in(package.get("version")?.as_str()?)
     });
-    of_node.or_else(|| of_python(&program))
+    of_node.filter(|_| installed).or_else(|| of_python(&program))
 }
 
 /// The version of the Python package that a program comes with: that of the one in the same environment which says so.
