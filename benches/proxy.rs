@@ -7,7 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, missing_docs)]
 
 use headroom::compress::Effort;
-use headroom::proxy::{self, Outbound, Running, Setup, Upstreams};
+use headroom::proxy::{self, Answers, Outbound, Running, Setup, Upstreams};
 use headroom::rewrite::{Profile, Settings, WayBack};
 use headroom::store::{Limits, Store};
 use serde_json::{Value, json};
@@ -86,6 +86,7 @@ fn start(upstream: SocketAddr, folder: &std::path::Path) -> Running {
             rules: Arc::default(),
             frames: Arc::default(),
         },
+        answers: Answers::TheClient,
         store: Some(Arc::new(Store::open(folder, Limits::default()).expect("a store"))),
         extra_roots: Vec::new(),
         outbound: Outbound::default(),

@@ -38,6 +38,8 @@ pub enum Refusal {
     Hung,
     /// The original or the pin could not be written.
     StoreFailed,
+    /// A further round with the provider, in which an original was to be given back, did not come about.
+    RoundFailed,
     /// The session's breaker is open: the provider's cache did not do what was expected.
     BreakerOpen,
     /// Switched off: no new pins.
@@ -55,7 +57,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal, in the order of this file.
-    pub const ALL: [Refusal; 21] = [
+    pub const ALL: [Refusal; 22] = [
         Refusal::AlreadySent,
         Refusal::BelowFloor,
         Refusal::NoGain,
@@ -71,6 +73,7 @@ impl Refusal {
         Refusal::Panicked,
         Refusal::Hung,
         Refusal::StoreFailed,
+        Refusal::RoundFailed,
         Refusal::BreakerOpen,
         Refusal::Off,
         Refusal::Unreadable,
@@ -97,6 +100,7 @@ impl Refusal {
             Refusal::Panicked => "panicked",
             Refusal::Hung => "hung",
             Refusal::StoreFailed => "store_failed",
+            Refusal::RoundFailed => "round_failed",
             Refusal::BreakerOpen => "breaker_open",
             Refusal::Off => "off",
             Refusal::Unreadable => "unreadable",
@@ -124,6 +128,7 @@ impl Refusal {
             Refusal::Panicked => "FAULT: a compressor panicked",
             Refusal::Hung => "FAULT: a compressor hung",
             Refusal::StoreFailed => "FAULT: the original could not be stored",
+            Refusal::RoundFailed => "FAULT: a round in which an original was to be given back failed",
             Refusal::BreakerOpen => "the provider stopped reading its cache; no new changes in this session",
             Refusal::Off => "switched off",
             Refusal::Unreadable => "the request was not understood",
@@ -135,7 +140,14 @@ impl Refusal {
 
     /// True when something of ours failed (as against: decided).
     pub fn is_fault(self) -> bool {
-        matches!(self, Refusal::Panicked | Refusal::Hung | Refusal::StoreFailed | Refusal::NotVerified)
+        matches!(
+            self,
+            Refusal::RoundFailed
+                | Refusal::Panicked
+                | Refusal::Hung
+                | Refusal::StoreFailed
+                | Refusal::NotVerified
+        )
     }
 
     /// Reads a name back.

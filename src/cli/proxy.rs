@@ -29,6 +29,9 @@ pub struct Args {
     /// Run through, change nothing new
     #[arg(long)]
     off: bool,
+    /// Offer the model a tool that gives originals back, and answer its calls here; it changes the prompt
+    #[arg(long)]
+    answer_retrieval: bool,
 }
 
 /// Which upstream a request goes to, for the long help.
@@ -64,6 +67,7 @@ pub fn run(args: Args) -> Verdict {
     let flags = Flags {
         profile: args.profile,
         off: args.off,
+        answer_retrieval: args.answer_retrieval,
         port: args.port,
         upstream: pins.into_iter().next_back(),
         upstreams: named,
@@ -89,6 +93,7 @@ pub fn run(args: Args) -> Verdict {
         agent: "unknown".to_owned(),
         project: std::env::current_dir().map(|dir| dir.display().to_string()).unwrap_or_default(),
         settings: config.rewrite_settings(WayBack::Proven),
+        answers: config.answers(),
         store: opened.store,
         extra_roots: env::extra_roots(),
         outbound: env::outbound(),

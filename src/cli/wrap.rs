@@ -47,6 +47,9 @@ pub struct Args {
     /// Don't hand the agent the tool that gives originals back; only lossless changes are made then
     #[arg(long)]
     no_mcp: bool,
+    /// Offer the model the tool in the prompt itself, and answer its calls here, when the agent can't be handed it
+    #[arg(long)]
+    answer_retrieval: bool,
     /// Give the agent our own terminal instead of one of its own
     #[arg(long)]
     no_pty: bool,
@@ -100,6 +103,7 @@ fn wrap(args: Args) -> Verdict {
     let config = config::resolve(&Flags {
         profile: args.profile.clone(),
         off: args.off,
+        answer_retrieval: args.answer_retrieval,
         no_mcp: args.no_mcp,
         quiet: args.quiet || unseen,
         ..Flags::default()
@@ -254,6 +258,11 @@ impl House {
             agent: agent.name.clone(),
             project: self.around.folder.to_string_lossy().into_owned(),
             settings: Settings { frames: through.frames().into(), ..self.config.rewrite_settings(way_back) },
+            answers: if through.ways_back().is_empty() {
+                self.config.answers()
+            } else {
+                proxy::Answers::TheClient
+            },
             store: opened.store.clone(),
             extra_roots: through.extra_roots.clone(),
             outbound: Outbound {

@@ -9,6 +9,7 @@
 //! enabled = true                  # false: run through, change nothing new
 //! quiet = false                   # true: no line after a wrap
 //! mcp = true                      # false: the agent is not handed the retrieval tool
+//! answer_retrieval = false        # true: one that can't be handed it is offered it in its prompt, and answered by us
 //! originals.max_bytes = "1 GiB"   # or a whole number of bytes
 //! originals.max_age = "30d"
 //! proxy.port = 0                  # 0 takes a free one
@@ -30,6 +31,7 @@ pub mod quantity;
 pub mod upstreams;
 
 use crate::compress::Effort;
+use crate::proxy::Answers;
 use crate::rewrite::rules::Rule;
 use crate::rewrite::{Profile, Settings, WayBack};
 use crate::store::{Limits, Store};
@@ -50,6 +52,8 @@ pub struct Flags {
     pub off: bool,
     /// `--no-mcp` was typed.
     pub no_mcp: bool,
+    /// `--answer-retrieval` was typed.
+    pub answer_retrieval: bool,
     /// `--quiet` was typed.
     pub quiet: bool,
     /// `--port N`.
@@ -114,6 +118,12 @@ pub fn resolve_from(
         enabled: pick.value(&ENABLED, switched(flags.off, false), seen(env::HEADROOM), true)?,
         quiet: pick.value(&QUIET, switched(flags.quiet, true), None, false)?,
         mcp: pick.value(&MCP, switched(flags.no_mcp, false), None, true)?,
+        answer_retrieval: pick.value(
+            &ANSWER_RETRIEVAL,
+            switched(flags.answer_retrieval, true),
+            None,
+            false,
+        )?,
         originals_max_bytes: pick.value(&ORIGINALS_MAX_BYTES, None, None, limits.originals_bytes)?,
         originals_max_age: pick.value(&ORIGINALS_MAX_AGE, None, None, limits.originals_age)?,
         port,
@@ -135,6 +145,8 @@ pub struct Config {
     pub quiet: Setting<bool>,
     /// Whether the agent is handed the retrieval tool.
     pub mcp: Setting<bool>,
+    /// Whether the proxy offers the retrieval tool itself to a model whose client can't be handed it.
+    pub answer_retrieval: Setting<bool>,
     /// Bytes that all originals may take on disk.
     pub originals_max_bytes: Setting<u64>,
     /// How long an original is kept.
@@ -334,6 +346,11 @@ impl Config {
         }
     }
 
+    /// Who answers calls of the retrieval tool.
+    pub fn answers(&self) -> Answers {
+        if self.answer_retrieval.value && self.enabled.value { Answers::TheProxy } else { Answers::TheClient }
+    }
+
     /// What the rewrite may do for a client that gets things back by `way_back`.
     pub fn rewrite_settings(&self, way_back: WayBack) -> Settings {
         Settings {
@@ -369,6 +386,7 @@ impl Config {
             entry(&ENABLED, &self.enabled, self.enabled.value.into()),
             entry(&QUIET, &self.quiet, self.quiet.value.into()),
             entry(&MCP, &self.mcp, self.mcp.value.into()),
+            entry(&ANSWER_RETRIEVAL, &self.answer_retrieval, self.answer_retrieval.value.into()),
             entry(
                 &ORIGINALS_MAX_BYTES,
                 &self.originals_max_bytes,
@@ -483,6 +501,14 @@ const MCP: Key<bool> = Key {
     variable: "",
     read: switch,
 };
+const ANSWER_RETRIEVAL: Key<bool> = Key {
+    name: "answer_retrieval",
+    meaning: "offer the retrieval tool in the prompt, and answer its calls in the proxy",
+    allowed: "`true` or `false`",
+    flag: "--answer-retrieval",
+    variable: "",
+    read: switch,
+};
 const ORIGINALS_MAX_BYTES: Key<u64> = Key {
     name: "originals.max_bytes",
     meaning: "disk space for all originals",
@@ -538,11 +564,12 @@ const PROXY_UPSTREAM: Key<Option<String>> = Key {
 };
 
 /// Every key's name, in the order of the module's example.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     PROFILE.name,
     ENABLED.name,
     QUIET.name,
     MCP.name,
+    ANSWER_RETRIEVAL.name,
     ORIGINALS_MAX_BYTES.name,
     ORIGINALS_MAX_AGE.name,
     PROXY_PORT.name,

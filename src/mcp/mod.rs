@@ -10,13 +10,11 @@ mod tools;
 use crate::compress::{self, Allowance, Effort, Hint, Loss};
 use crate::ledger::price::Prices;
 use crate::ledger::report::{By, Report, savings_said};
-use crate::retrieve::{self, Part, page};
-use crate::store::{
-    self, Filter, KeptOriginal, Limits, Original, Pin, Scope, ShortenedPin, Store, StoreError,
-};
+use crate::retrieve::{self, page};
+use crate::store::{Filter, Limits, Original, Pin, Scope, ShortenedPin, Store, StoreError};
 use crate::text::counted;
 use crate::tokens;
-use crate::units::{Chain, Key, Millis, SessionId, Work};
+use crate::units::{Chain, Millis, SessionId, Work};
 use door::Door;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
@@ -132,17 +130,6 @@ impl Given {
     fn text(&self, name: &str) -> Option<&str> {
         self.0.as_ref()?.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
     }
-
-    /// A whole number, also one that a model put in quotes.
-    fn number(&self, name: &str) -> Result<Option<usize>, String> {
-        let Some(value) = self.0.as_ref().and_then(|given| given.get(name)) else { return Ok(None) };
-        let read = match value {
-            serde_json::Value::Null => return Ok(None),
-            serde_json::Value::String(text) => text.trim().parse().ok(),
-            value => value.as_u64().and_then(|number| usize::try_from(number).ok()),
-        };
-        read.map(Some).ok_or_else(|| format!("`{name}` is a whole number, not {value}"))
-    }
 }
 
 impl Server {
@@ -155,36 +142,14 @@ impl Server {
     }
 
     fn retrieve(&self, given: &Given) -> Answer {
-        let typed = given.text("key").ok_or("`key` is missing; it stands in the [headroom: …] marker")?;
-        let key = Key::parse(typed).ok_or_else(|| {
-            format!("`{typed}` is no key; copy the 16 to 24 hex digits from the [headroom: …] marker")
-        })?;
-        let part = Part::parse(given.text("lines"), given.text("query"), given.text("rows"));
-        let part = part.map_err(|error| error.to_string())?;
-        let original = self.original(&key)?;
-        let wanted = retrieve::part(&original.text, &part).map_err(|error| error.to_string())?;
-        let texts = paged(&wanted, given.number("page")?.unwrap_or(1))?;
+        let none = JsonObject::new();
+        let arguments = given.0.as_ref().unwrap_or(&none);
+        let given = retrieve::tool::answer(arguments, &self.setup.data, &self.setup.project)?;
         if let Some(store) = self.store() {
-            let _ = store.record_retrieval(&key, "mcp", tokens::count(&texts[0]), (self.setup.now)());
+            let _ =
+                store.record_retrieval(&given.key, "mcp", tokens::count(&given.texts[0]), (self.setup.now)());
         }
-        Ok(texts)
-    }
-
-    /// The original, when it was issued to this folder (or to none).
-    fn original(&self, key: &Key) -> Result<KeptOriginal, String> {
-        let original = store::original_in(&self.setup.data, key).map_err(|error| match error {
-            StoreError::Unknown(key) => {
-                format!("no original is kept under {key}; check the key, or run the tool again")
-            }
-            StoreError::Expired(key) => format!("the original {key} has expired; run the tool again"),
-            error => with_cause(&error),
-        })?;
-        let owner = &original.scope.project;
-        if owner.is_empty() || *owner == self.setup.project {
-            Ok(original)
-        } else {
-            Err(format!("the original {key} was issued to an agent in another folder and is not given here"))
-        }
+        Ok(given.texts)
     }
 
     fn compress(&self, given: &Given) -> Answer {
@@ -278,21 +243,6 @@ impl Server {
     fn store(&self) -> Option<&Store> {
         self.store.get_or_init(|| Store::open(&self.setup.data, self.setup.limits).ok()).as_ref()
     }
-}
-
-/// The page of an answer, and after it, apart, which one it is and which is next.
-fn paged(text: &str, number: usize) -> Answer {
-    let Some((page, pages)) = page::of(text, number) else {
-        let (_, pages) = page::of(text, 1).unwrap_or_default();
-        return Err(format!("there is no page {number}; there are {}", counted(pages, "page")));
-    };
-    let mut texts = vec![page.to_owned()];
-    if number < pages {
-        texts.push(format!("page: {number} of {pages}; next: page={}", number + 1));
-    } else if pages > 1 {
-        texts.push(format!("page: {number} of {pages}; the last"));
-    }
-    Ok(texts)
 }
 
 /// Pins of texts that were shortened on request belong to no client's session.

@@ -1,6 +1,7 @@
 //! What the tools answer; the protocol over stdio is in `tests/it/store.rs`.
 
 use super::*;
+use crate::units::Key;
 use serde_json::json;
 use tempfile::TempDir;
 

@@ -1,11 +1,12 @@
 //! How the tools describe themselves: every word of it is in every prompt.
 
 use super::Offers;
+use crate::retrieve::tool;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
 /// Gives an original back.
-pub(super) const RETRIEVE: &str = "headroom_retrieve";
+pub(super) const RETRIEVE: &str = crate::conversation::RETRIEVAL_TOOL;
 /// Makes a text shorter.
 pub(super) const COMPRESS: &str = "headroom_compress";
 /// Says what was saved.
@@ -20,21 +21,17 @@ pub(super) fn offered(offers: Offers) -> Vec<Tool> {
 }
 
 fn retrieve() -> Tool {
-    let about = "Original of a text with a [headroom: …] marker, whole or in part: \
-        lines \"10-20\"; query \"words\"; rows \"status>=500 | count by id\".";
-    let takes =
-        json!({"key": text(), "lines": text(), "query": text(), "rows": text(), "page": {"type": "integer"}});
-    tool(RETRIEVE, about, takes, &["key"], reads())
+    described(RETRIEVE, tool::ABOUT, tool::takes(), tool::NEEDS, reads())
 }
 
 fn compress() -> Tool {
     let about = "Shortens a tool's output; what is left out stays retrievable.";
     let takes = json!({"text": text(), "tool": text(), "command": text(), "query": text()});
-    tool(COMPRESS, about, takes, &["text"], ToolAnnotations::new().destructive(false).open_world(false))
+    described(COMPRESS, about, takes, &["text"], ToolAnnotations::new().destructive(false).open_world(false))
 }
 
 fn stats() -> Tool {
-    tool(STATS, "Tokens and money headroom saved.", json!({}), &[], reads())
+    described(STATS, "Tokens and money headroom saved.", json!({}), &[], reads())
 }
 
 fn text() -> Value {
@@ -45,7 +42,7 @@ fn reads() -> ToolAnnotations {
     ToolAnnotations::new().read_only(true).open_world(false)
 }
 
-fn tool(
+fn described(
     name: &'static str,
     about: &'static str,
     takes: Value,

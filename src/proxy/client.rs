@@ -71,6 +71,11 @@ pub(super) fn sends_a_digest(headers: &HeaderMap) -> bool {
     digests.iter().any(|name| headers.contains_key(*name))
 }
 
+/// True when the client has signed the very request.
+pub(super) fn signs(headers: &HeaderMap) -> bool {
+    headers.get(AUTHORIZATION).is_some_and(|it| it.as_bytes().starts_with(b"AWS4-"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 //! *Invariant:* the upstream is fixed by [`Setup`]; a request can't name another.
 
 mod accept;
+mod answering;
 mod guard;
 mod route;
 mod serve;
@@ -32,7 +33,8 @@ pub use counts::Counts;
 pub use credentials::{Aws, Credentials};
 pub use upstreams::{Upstreams, VENDORS, Vendor, variable_of};
 
-use crate::rewrite::Settings;
+use crate::conversation::RETRIEVAL_TOOL;
+use crate::rewrite::{Settings, WayBack};
 use crate::store::{Scope, Store};
 use crate::units::Millis;
 use accept::{Doors, Strangers};
@@ -64,6 +66,8 @@ pub struct Setup {
     pub project: String,
     /// What the rewrite may do.
     pub settings: Settings,
+    /// Whether a client that has no tool of ours is offered it all the same, and its calls answered here.
+    pub answers: Answers,
     /// The store; `None` when it could not be opened.
     pub store: Option<Arc<Store>>,
     /// Files with further certificates to trust.
@@ -72,6 +76,16 @@ pub struct Setup {
     pub outbound: Outbound,
     /// What requests to AWS are signed with.
     pub aws: Aws,
+}
+
+/// Who answers calls of the retrieval tool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answers {
+    /// The client, if it has the tool.
+    #[default]
+    TheClient,
+    /// The proxy, which puts the tool into every history that begins with it.
+    TheProxy,
 }
 
 /// Why a proxy could not start.
@@ -127,7 +141,12 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
         run: setup.run,
         agent: setup.agent,
         scope: Scope { project: setup.project },
+        answering: Settings {
+            way_back: WayBack::Tools(vec![RETRIEVAL_TOOL.to_owned()]),
+            ..setup.settings.clone()
+        },
         settings: setup.settings,
+        answers: setup.answers == Answers::TheProxy,
         store: setup.store,
         bench: Pool::new(),
         ways,
@@ -276,6 +295,9 @@ struct House {
     agent: String,
     scope: Scope,
     settings: Settings,
+    /// The same for a history that we answer calls in.
+    answering: Settings,
+    answers: bool,
     store: Option<Arc<Store>>,
     bench: Pool,
     ways: Ways,
@@ -349,6 +371,7 @@ mod tests {
                 rules: Arc::default(),
                 frames: Arc::default(),
             },
+            answers: Answers::TheClient,
             store: None,
             extra_roots: Vec::new(),
             outbound: Outbound::default(),

@@ -4,6 +4,7 @@
 //! nothing is held back, changed or added. *Invariant:* when the client is
 //! gone, this is dropped, and with it the connection to the upstream.
 
+use super::answering::Broken;
 use super::flush::Flushes;
 use super::headers;
 use super::settle::Bill;
@@ -17,6 +18,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tokio::sync::mpsc;
+
+/// Why an answer broke off.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The upstream's answer, on its way to the client. `bill` is settled when it ends, however it ends.
 pub(super) fn relay(
@@ -48,9 +53,23 @@ pub(super) enum Answer {
     Short(Option<Bytes>),
     /// The upstream's.
     Relayed(Box<Relayed>),
+    /// The upstream's, and ours.
+    Answering(Piecewise),
+}
+
+/// An answer that another task puts together.
+pub(super) struct Piecewise {
+    from: mpsc::Receiver<Result<Bytes, Broken>>,
+    flushes: Arc<Flushes>,
+    /// It broke off, when the client had been sent everything this often.
+    failed: Option<u64>,
 }
 
 impl Answer {
+    pub(super) fn answering(from: mpsc::Receiver<Result<Bytes, Broken>>, flushes: Arc<Flushes>) -> Answer {
+        Answer::Answering(Piecewise { from, flushes, failed: None })
+    }
+
     pub(super) fn short(words: &str) -> Answer {
         Answer::Short((!words.is_empty()).then(|| Bytes::copy_from_slice(words.as_bytes())))
     }
@@ -97,35 +116,37 @@ impl Overhearing {
 
 impl Body for Answer {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Failure;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         task: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let relayed = match self.get_mut() {
             Answer::Short(words) => return Poll::Ready(words.take().map(|words| Ok(Frame::data(words)))),
             Answer::Relayed(relayed) => relayed,
+            Answer::Answering(piecewise) => return piecewise.poll(task),
         };
         if relayed.failed.is_none() {
             match ready!(Pin::new(&mut relayed.body).poll_frame(task)) {
                 Some(Err(error)) => relayed.failed = Some((error, relayed.flushes.count())),
                 frame => {
                     relayed.overhear(frame.as_ref());
-                    return Poll::Ready(frame);
+                    return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
                 }
             }
         }
         // The client is to see the break after the bytes that came before it, not instead of them.
         let flushed_before = relayed.failed.as_ref().map_or(0, |(_, count)| *count);
         ready!(relayed.flushes.poll_after(flushed_before, task));
-        Poll::Ready(relayed.failed.take().map(|(error, _)| Err(error)))
+        Poll::Ready(relayed.failed.take().map(|(error, _)| Err(error.into())))
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Answer::Short(words) => words.is_none(),
             Answer::Relayed(relayed) => relayed.failed.is_none() && relayed.body.is_end_stream(),
+            Answer::Answering(_) => false,
         }
     }
 
@@ -135,7 +156,22 @@ impl Body for Answer {
                 SizeHint::with_exact(words.as_ref().map_or(0, |words| words.len() as u64))
             }
             Answer::Relayed(relayed) => relayed.body.size_hint(),
+            Answer::Answering(_) => SizeHint::default(),
         }
+    }
+}
+
+impl Piecewise {
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        if self.failed.is_none() {
+            match ready!(self.from.poll_recv(task)) {
+                Some(Err(Broken)) => self.failed = Some(self.flushes.count()),
+                piece => return Poll::Ready(piece.map(|piece| Ok(Frame::data(piece?)))),
+            }
+        }
+        // As above: the bytes first, then the break.
+        ready!(self.flushes.poll_after(self.failed.unwrap_or(0), task));
+        Poll::Ready(Some(Err(Broken.into())))
     }
 }
 

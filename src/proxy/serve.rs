@@ -2,6 +2,7 @@
 
 use super::House;
 use super::accept::Guest;
+use super::answering;
 use super::apology::{leads_nowhere, no_answer};
 use super::body::{LONGEST_WHOLE, Outgoing, Read, read_whole};
 use super::client;
@@ -44,6 +45,7 @@ pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<In
     };
     guest.is_known_now();
     Counters::one_more(&house.counters.requests);
+    let whole = target.clone();
     let (upstream, target) = match house.ways.choose(&target, request.headers()) {
         Ok(chosen) => chosen,
         Err(because) => {
@@ -56,7 +58,7 @@ pub(super) async fn serve(house: &Arc<House>, guest: &Guest, request: Request<In
         Counters::one_more(&house.counters.conversations);
     }
     let speech = route.wire().or_else(|| upstreams::speech(target, request.headers()));
-    let trip = Trip { house, guest, upstream, target, speech };
+    let trip = Trip { house, guest, upstream, target, way: whole, speech };
     match route {
         Route::Rewrite(wire) => trip.converse(request, wire, Holds::History(Writes::Keep)).await,
         Route::Count(wire) => trip.converse(request, wire, Holds::History(Writes::Nothing)).await,
@@ -97,6 +99,8 @@ pub(super) struct Trip<'a> {
     pub(super) upstream: &'a Upstream,
     /// Path and query, as the client wrote them, without the secret and the upstream's name.
     pub(super) target: &'a str,
+    /// The same, with the upstream's name.
+    pub(super) way: String,
     /// How the client's provider speaks, where that is known.
     pub(super) speech: Option<Wire>,
 }
@@ -115,6 +119,11 @@ impl Trip<'_> {
                     Seal::Theirs => self.as_it_came(&head.headers, body, Refusal::Signed),
                     _ => self.rewritten(&mut head, body, wire, holds).await,
                 };
+                if head.extensions.get::<answering::Offered>().is_some()
+                    && holds == Holds::History(Writes::Keep)
+                {
+                    return answering::converse(self, head, rewritten.body, rewritten.receipt).await;
+                }
                 self.sign(&mut head, &seal, &rewritten.body);
                 (Outgoing::whole(rewritten.body), None, rewritten.receipt)
             }
@@ -200,15 +209,29 @@ impl Trip<'_> {
         };
         let caller = self.caller(&head.headers, wire, writes);
         let (room, came) = (house.clone(), body.clone());
+        // What is compressed or signed comes from a client that has tools of its own.
+        let may_offer = holds != Holds::Batch && coding.is_none() && !client::signs(&head.headers);
         let work = move || {
-            let desk = Desk { store: room.store.as_deref(), bench: &room.bench, settings: &room.settings };
-            let rewrite = |plain| match holds {
-                Holds::History(_) => rewrite(plain, &caller, &desk),
-                Holds::Batch => rewrite_batch(plain, &caller, &desk),
-            };
-            catch_unwind(AssertUnwindSafe(|| through(coding, came, rewrite)))
+            let mut offered = false;
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                through(coding, came, |plain| {
+                    let (plain, ours) = match may_offer {
+                        true => answering::offer(plain, &caller, &room),
+                        false => (plain, false),
+                    };
+                    offered = ours;
+                    let settings = if ours { &room.answering } else { &room.settings };
+                    let desk = Desk { store: room.store.as_deref(), bench: &room.bench, settings };
+                    let rewritten = match holds {
+                        Holds::History(_) => rewrite(plain, &caller, &desk),
+                        Holds::Batch => rewrite_batch(plain, &caller, &desk),
+                    };
+                    if ours { answering::put_back(rewritten, wire, &room) } else { rewritten }
+                })
+            }));
+            done.map(|done| done.map(|(rewritten, change)| (rewritten, change, offered)))
         };
-        let (mut rewritten, change) = match tokio::task::spawn_blocking(work).await {
+        let (mut rewritten, change, offered) = match tokio::task::spawn_blocking(work).await {
             Ok(Ok(Ok(done))) => done,
             Ok(Ok(Err(because))) => return self.as_it_came(&head.headers, body, because),
             _ => {
@@ -217,6 +240,9 @@ impl Trip<'_> {
             }
         };
         rewritten.receipt.billing = client::billing(&head.headers, self.target);
+        if offered {
+            head.extensions.insert(answering::Offered);
+        }
         if change == Change::None {
             return rewritten;
         }

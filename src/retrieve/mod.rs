@@ -9,6 +9,7 @@ pub mod page;
 pub mod query;
 pub mod rows;
 mod table;
+pub mod tool;
 
 use std::borrow::Cow;
 

@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod chain;
 mod frames;
+pub mod hidden;
 mod policy;
 pub mod rules;
 mod script;

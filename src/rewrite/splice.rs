@@ -34,6 +34,41 @@ pub fn splice(body: Bytes, mut edits: Vec<Edit>) -> Bytes {
     Bytes::from(spliced)
 }
 
+/// Something of ours that is put between the client's bytes, or in the place of some of them.
+#[derive(Clone, Debug)]
+pub struct Put {
+    /// Where; empty when nothing makes way for it.
+    pub span: Span,
+    /// The bytes.
+    pub raw: String,
+}
+
+impl Put {
+    /// Before the byte `at`.
+    pub fn at(at: usize, raw: String) -> Put {
+        Put { span: Span { start: at, end: at }, raw }
+    }
+}
+
+/// Puts all of it in. Without any the very same bytes come back.
+///
+/// The spans do not overlap.
+pub fn put(body: &Bytes, mut puts: Vec<Put>) -> Bytes {
+    if puts.is_empty() {
+        return body.clone();
+    }
+    puts.sort_by_key(|put| put.span.start);
+    let mut spliced = Vec::with_capacity(body.len() + puts.iter().map(|put| put.raw.len()).sum::<usize>());
+    let mut from = 0;
+    for put in &puts {
+        spliced.extend_from_slice(&body[from..put.span.start]);
+        spliced.extend_from_slice(put.raw.as_bytes());
+        from = put.span.end;
+    }
+    spliced.extend_from_slice(&body[from..]);
+    Bytes::from(spliced)
+}
+
 /// Writes `text` as a JSON string: the shortest escapes, everything beyond ASCII as it is.
 fn push_string(to: &mut Vec<u8>, text: &str, extent: Extent) {
     let start = to.len();

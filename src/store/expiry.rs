@@ -6,7 +6,7 @@
 
 use super::commit::{Survives, Writer};
 use super::originals::{Listed, Originals};
-use super::{Limits, Store, StoreError, answers, hold};
+use super::{Limits, Store, StoreError, answers, hidden, hold};
 use crate::units::{Chain, Key, Millis};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -106,6 +106,7 @@ fn age(writer: &Writer, originals: &Originals, limits: &Limits, now: Millis) -> 
     writer.commit(Survives::Death, move |db| {
         db.execute("DELETE FROM originals WHERE expired < ?1", [now.0 - TOMBSTONES])?;
         answers::age(db, now)?;
+        hidden::age(db, now)?;
         set_fact(db, "aged", now.0)
     })
 }
@@ -347,7 +348,7 @@ impl Store {
                 db.execute_batch(
                     "DELETE FROM requests; DELETE FROM blocks; DELETE FROM refusals; DELETE FROM retrievals;
                      DELETE FROM faults; DELETE FROM sessions; DELETE FROM originals; DELETE FROM sent; DELETE FROM bodies;
-                     DELETE FROM answers;",
+                     DELETE FROM answers; DELETE FROM offers; DELETE FROM hidden;",
                 )?;
                 Ok(natural(requests))
             })?;

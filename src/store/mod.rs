@@ -8,19 +8,20 @@
 //!
 //! Layout of the folder (0700, every file 0600):
 //! ```text
-//! headroom.db            sessions · pins · answers · requests · blocks · refusals · retrievals · index of originals
+//! headroom.db            sessions · pins · answers · offers · hidden · requests · blocks · refusals · retrievals · index of originals
 //! originals/ab/KEY.zst   one original a file; `zstd -dc` reads it
 //! secret                 32 random bytes: what keys are hashed with
 //! lock                   held while a process opens the store
 //! ```
 //!
 //! Its parts: `folder secret schema` open it; `commit` writes for all, `recorder` a moment
-//! later; `originals pins answers sessions requests` are what is kept; `expiry` lets it go.
+//! later; `originals pins answers hidden sessions requests` are what is kept; `expiry` lets it go.
 
 mod answers;
 mod commit;
 mod expiry;
 mod folder;
+mod hidden;
 mod originals;
 mod pins;
 mod recorder;

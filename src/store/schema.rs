@@ -57,6 +57,12 @@ const STEPS: &[&str] = &[
         id TEXT PRIMARY KEY, chain BLOB NOT NULL, said TEXT NOT NULL, day INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX answers_by_age ON answers (day);
 ",
+    "
+    CREATE TABLE offers (root BLOB PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE hidden (
+        after BLOB NOT NULL, shown BLOB NOT NULL, turn TEXT NOT NULL, day INTEGER NOT NULL,
+        PRIMARY KEY (after, shown)) WITHOUT ROWID;
+",
 ];
 
 /// The schema that this headroom writes.

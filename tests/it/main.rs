@@ -7,6 +7,7 @@ mod npm;
 mod world;
 
 mod agents;
+mod answering;
 mod bench;
 mod claude;
 mod codex;

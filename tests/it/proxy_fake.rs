@@ -4,7 +4,7 @@
 
 use crate::world::Client;
 use headroom::compress::Effort;
-use headroom::proxy::{self, Outbound, Running, Setup, Upstreams};
+use headroom::proxy::{self, Answers, Outbound, Running, Setup, Upstreams};
 use headroom::rewrite::{Profile, Settings, WayBack};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -224,6 +224,7 @@ pub fn setup(upstream: &str) -> Setup {
             rules: Arc::default(),
             frames: Arc::default(),
         },
+        answers: Answers::TheClient,
         store: None,
         extra_roots: Vec::new(),
         outbound: Outbound::default(),

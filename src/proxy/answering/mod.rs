@@ -1,0 +1,471 @@
+//! Calls of the retrieval tool, answered by ourselves for a client that can't be given the tool.
+//!
+//! The tool is put into the request; what the model says goes to the client as it comes, but for the
+//! calls of our tool: those are answered here, in further rounds with the provider, and the model
+//! goes on in the same answer. *Invariant:* the stream keeps flowing: nothing but our calls and the
+//! very end of an answer is held back. *Invariant:* what the model has seen is on the disk before
+//! the client can go on from it. *Invariant:* nothing that has come is lost: when a further round
+//! fails, the client gets the call.
+
+mod anthropic;
+mod events;
+
+use super::House;
+use super::body::Outgoing;
+use super::headers;
+use super::now;
+use super::relay::{Answer, relay};
+use super::serve::Trip;
+use super::settle::Bill;
+use crate::receipt::Receipt;
+use crate::refusal::Refusal;
+use crate::retrieve::tool;
+use crate::rewrite::{Caller, Rewritten, hidden};
+use crate::tokens;
+use crate::units::Chain;
+use crate::wire::Wire;
+use crate::wire::usage::Listener;
+use anthropic::{Call, GoesOn, Held, Next, Turning, as_events};
+use bytes::{Bytes, BytesMut};
+use events::Events;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use tokio::sync::mpsc;
+
+/// How often the model may ask in one turn of it. Three rounds answer what a person would look up; a model that asks
+/// for ever is handed back to its client.
+const MOST_ROUNDS: usize = 3;
+
+/// Bytes that the answers of one turn may add.
+const MOST_ADDED: usize = 1 << 20;
+
+/// Pieces of an answer that may wait for a slow client.
+const MOST_WAITING: usize = 16;
+
+/// An answer that comes in one piece and is longer goes to the client unread.
+const LONGEST_WHOLE: usize = 16 << 20;
+
+/// Our tool, as it stands in a tool list of Anthropic's; the same bytes always.
+pub(super) fn definition() -> &'static str {
+    static DEFINITION: OnceLock<String> = OnceLock::new();
+    DEFINITION.get_or_init(|| {
+        let schema = json!({"type": "object", "properties": tool::takes(), "required": tool::NEEDS});
+        json!({"name": crate::conversation::RETRIEVAL_TOOL, "description": tool::ABOUT, "input_schema": schema})
+            .to_string()
+    })
+}
+
+/// A request that offers our tool because we put it in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offered;
+
+/// Puts our tool in where it may stand. `true` when the request offers it.
+pub(super) fn offer(body: Bytes, caller: &Caller, house: &House) -> (Bytes, bool) {
+    match &house.store {
+        Some(store) if house.answers => hidden::offer(body, caller, store, definition()),
+        _ => (body, false),
+    }
+}
+
+/// Puts back what was hidden before.
+pub(super) fn put_back(rewritten: Rewritten, wire: Wire, house: &House) -> Rewritten {
+    let Some(store) = &house.store else { return rewritten };
+    let body = hidden::put_back(rewritten.body, wire, &rewritten.receipt.history, store);
+    let mut receipt = rewritten.receipt;
+    receipt.bytes_after = body.len() as u64;
+    Rewritten { body, receipt }
+}
+
+/// Sends a request that offers our tool, and answers the calls of it.
+pub(super) async fn converse(
+    trip: Trip<'_>,
+    mut head: Parts,
+    body: Bytes,
+    receipt: Receipt,
+) -> Response<Answer> {
+    // What can't be read as it passes can't be answered.
+    head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let asking = Asking {
+        method: head.method.clone(),
+        version: head.version,
+        headers: head.headers.clone(),
+        house: trip.house.clone(),
+        way: trip.way.clone(),
+        after: receipt.head,
+        receipt: receipt.clone(),
+    };
+    let bill = Bill::new(receipt, Wire::Anthropic, trip.house.settler.clone());
+    let answer = match trip.upstream.send(head, trip.target, Outgoing::whole(body.clone())).await {
+        Ok(answer) => answer,
+        Err(unreachable) => return trip.unanswered(&unreachable),
+    };
+    let readable = !answer.headers().contains_key(CONTENT_ENCODING);
+    if answer.status() != StatusCode::OK || !readable {
+        return relay(answer, Some(bill), &trip.guest.flushes);
+    }
+    let streams = said(answer.headers(), CONTENT_TYPE).starts_with("text/event-stream");
+    let (mut head, incoming) = answer.into_parts();
+    head.version = Version::HTTP_11;
+    head.headers = headers::homeward(head.headers);
+    let heard = Round::of(bill, &head.headers, head.status, incoming);
+    if !streams {
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    let (to, from) = mpsc::channel(MOST_WAITING);
+    let open = trip.house.open.enter();
+    tokio::spawn(async move {
+        let _open = open;
+        let mut turn = Turn { asking, to, turning: Turning::default(), body, added: 0 };
+        let went = if streams { turn.stream(heard).await } else { turn.whole(heard).await };
+        if went == Went::Broken {
+            // The client is to see that there should have been more.
+            let _ = turn.to.send(Err(Broken)).await;
+        }
+    });
+    Response::from_parts(head, Answer::answering(from, trip.guest.flushes.clone()))
+}
+
+/// The upstream broke off.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream broke off")]
+pub(super) struct Broken;
+
+/// What is needed to ask once more.
+struct Asking {
+    method: Method,
+    version: Version,
+    headers: HeaderMap,
+    house: Arc<House>,
+    /// Path and query, with the upstream's name.
+    way: String,
+    /// The last block of the client's history.
+    after: Option<Chain>,
+    receipt: Receipt,
+}
+
+impl Asking {
+    async fn again(&self, body: Bytes) -> Option<Response<Incoming>> {
+        let mut request =
+            Request::builder().method(self.method.clone()).version(self.version).body(()).ok()?;
+        *request.headers_mut() = self.headers.clone();
+        if request.headers().contains_key(CONTENT_LENGTH) {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        let (head, ()) = request.into_parts();
+        let (upstream, target) = self.house.ways.choose(&self.way, &self.headers).ok()?;
+        upstream.send(head, target, Outgoing::whole(body)).await.ok()
+    }
+
+    /// The bill of a further round: it holds what the one before held, and our answers.
+    fn bill(&self, results: &[String]) -> Bill {
+        let mut receipt = self.receipt.clone();
+        let (before, after) = receipt.first_sight();
+        receipt.replayed_before += before;
+        receipt.replayed_after += after;
+        receipt.blocks.clear();
+        receipt.refusals.clear();
+        receipt.at = now();
+        receipt.only_gives_back = true;
+        receipt.given_back_new =
+            results.iter().fold(tokens::count(""), |sum, result| sum + tokens::count(result));
+        Bill::new(receipt, Wire::Anthropic, self.house.settler.clone())
+    }
+}
+
+/// One answer of the provider's, with its bill.
+struct Round {
+    body: Incoming,
+    bill: Bill,
+    ear: Listener,
+}
+
+impl Round {
+    fn of(mut bill: Bill, headers: &HeaderMap, status: StatusCode, body: Incoming) -> Round {
+        bill.outcome.status = status.as_u16();
+        let ear = Listener::new(bill.wire, said(headers, CONTENT_TYPE), "");
+        Round { body, bill, ear }
+    }
+
+    /// The next bytes; `Ok(None)` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+        loop {
+            match self.body.frame().await {
+                Some(Ok(frame)) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    self.ear.hear(&data);
+                    return Ok(Some(data));
+                }
+                Some(Err(_)) => return Err(Broken),
+                None => {
+                    self.bill.outcome.complete = true;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        self.bill.outcome.usage = self.ear.usage();
+    }
+}
+
+/// How a turn went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Went {
+    /// To its end, or until the client left.
+    Well,
+    /// The upstream broke off.
+    Broken,
+}
+
+/// A turn of the model's on its way to the client.
+struct Turn {
+    asking: Asking,
+    to: mpsc::Sender<Result<Bytes, Broken>>,
+    turning: Turning,
+    /// What was sent for the round that is under way.
+    body: Bytes,
+    added: usize,
+}
+
+/// What comes after a round.
+enum After {
+    /// A further one, and what to send should it fail on the way.
+    Round(Box<Round>),
+    /// Nothing: this is left to send.
+    Nothing(Vec<Bytes>),
+}
+
+impl Turn {
+    async fn stream(&mut self, mut round: Round) -> Went {
+        loop {
+            match self.one_round(&mut round).await {
+                Ok(true) => {}
+                Ok(false) => return Went::Well,
+                Err(Broken) => return Went::Broken,
+            }
+            drop(round);
+            match self.after().await {
+                After::Round(next) => round = *next,
+                After::Nothing(last) => {
+                    for bytes in last {
+                        if self.to.send(Ok(bytes)).await.is_err() {
+                            break;
+                        }
+                    }
+                    return Went::Well;
+                }
+            }
+        }
+    }
+
+    /// Relays one answer. `false` when there is nothing more to do: the client has left, or the answer
+    /// ended in a way that leaves nothing to decide.
+    async fn one_round(&mut self, round: &mut Round) -> Result<bool, Broken> {
+        let mut events = Events::default();
+        loop {
+            let data = tokio::select! {
+                data = round.next() => data?,
+                () = self.to.closed() => return Ok(false),
+            };
+            let Some(data) = data else { break };
+            events.hear(&data);
+            while let Some(event) = events.next() {
+                if let Some(bytes) = self.turning.take(&event)
+                    && self.to.send(Ok(bytes)).await.is_err()
+                {
+                    return Ok(false);
+                }
+            }
+        }
+        let rest = events.rest();
+        if !self.turning.round_ended() {
+            // It ended early: what was held back is all there is.
+            for bytes in self.turning.let_go().into_iter().chain([rest]) {
+                let _ = self.to.send(Ok(bytes)).await;
+            }
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// An answer that comes in one piece.
+    async fn whole(&mut self, mut round: Round) -> Went {
+        let mut answer;
+        let mut shown: Vec<Value> = Vec::new();
+        loop {
+            let mut bytes = BytesMut::new();
+            loop {
+                let data = tokio::select! {
+                    data = round.next() => data,
+                    () = self.to.closed() => return Went::Well,
+                };
+                match data {
+                    Ok(Some(data)) => bytes.extend_from_slice(&data),
+                    Ok(None) => break,
+                    Err(Broken) => {
+                        let _ = self.to.send(Ok(bytes.freeze())).await;
+                        return Went::Broken;
+                    }
+                }
+                if LONGEST_WHOLE < bytes.len() {
+                    return self.rest_of(bytes.freeze(), round).await;
+                }
+            }
+            let bytes = bytes.freeze();
+            let read = serde_json::from_slice::<Value>(&bytes).ok();
+            let Some((events, value)) = read.and_then(|value| Some((as_events(&value)?, value))) else {
+                let _ = self.to.send(Ok(bytes)).await;
+                return Went::Well;
+            };
+            for event in &events {
+                let _ = self.turning.take(event);
+            }
+            shown.extend(blocks_of(&value).filter(|block| !is_ours(block)).cloned());
+            answer = (value, bytes);
+            drop(round);
+            match self.after().await {
+                After::Round(next) => round = *next,
+                After::Nothing(_) => break,
+            }
+        }
+        let (mut value, bytes) = answer;
+        let same = self.turning.hidden.pieces.is_empty();
+        if !same {
+            let usage = self.turning.usage_with(&value["usage"]);
+            let let_go = self.turning.let_go;
+            shown.extend(blocks_of(&value).filter(|block| let_go && is_ours(block)).cloned());
+            value["content"] = Value::Array(shown);
+            value["usage"] = usage;
+        }
+        let out = if same { bytes } else { Bytes::from(value.to_string()) };
+        let _ = self.to.send(Ok(out)).await;
+        Went::Well
+    }
+
+    /// An answer that is too long to be looked at.
+    async fn rest_of(&mut self, first: Bytes, mut round: Round) -> Went {
+        let mut next = Some(first);
+        while let Some(bytes) = next {
+            if self.to.send(Ok(bytes)).await.is_err() {
+                return Went::Well;
+            }
+            next = match round.next().await {
+                Ok(next) => next,
+                Err(Broken) => return Went::Broken,
+            };
+        }
+        Went::Well
+    }
+
+    /// Decides what comes after an answer that has ended, and does it.
+    async fn after(&mut self) -> After {
+        let most = if MOST_ADDED <= self.added { 0 } else { MOST_ROUNDS };
+        match self.turning.next(most) {
+            Next::GoOn(calls) => {
+                let answers = self.answers(&calls).await;
+                let said = self.turning.said();
+                let results = self.turning.answered(&calls, &answers, GoesOn::Here);
+                let held = self.turning.begin_next();
+                match self.ask(&said, &results).await {
+                    Some(round) => After::Round(Box::new(round)),
+                    None => self.handed_over(held),
+                }
+            }
+            Next::Beside(calls) => {
+                let answers = self.answers(&calls).await;
+                self.turning.answered(&calls, &answers, GoesOn::There);
+                self.ended()
+            }
+            Next::LetGo => {
+                let last = self.turning.let_go();
+                self.keep();
+                After::Nothing(last)
+            }
+            Next::End => self.ended(),
+        }
+    }
+
+    /// The next round: `None` when the provider does not answer it.
+    async fn ask(&mut self, said: &[String], results: &[String]) -> Option<Round> {
+        self.added += results.iter().map(String::len).sum::<usize>();
+        let body = hidden::anthropic::next_round(&self.body, said, results)?;
+        let answer = tokio::select! {
+            answer = self.asking.again(body.clone()) => answer?,
+            () = self.to.closed() => return None,
+        };
+        let usable = answer.status() == StatusCode::OK && !answer.headers().contains_key(CONTENT_ENCODING);
+        self.body = body;
+        let (head, incoming) = answer.into_parts();
+        let round = Round::of(self.asking.bill(results), &head.headers, head.status, incoming);
+        usable.then_some(round)
+    }
+
+    fn handed_over(&mut self, held: Held) -> After {
+        self.asking.house.faults.count(Refusal::RoundFailed);
+        let last = self.turning.hand_over(held);
+        self.keep();
+        After::Nothing(last)
+    }
+
+    /// The turn is over. When what was hidden can't be kept, the client is told so by what it gets: nothing can
+    /// be put back then, and the provider's cache is missed once.
+    fn ended(&mut self) -> After {
+        self.keep();
+        After::Nothing(self.turning.end())
+    }
+
+    fn keep(&self) {
+        let turn = &self.turning.hidden;
+        let (Some(store), Some(after)) = (&self.asking.house.store, self.asking.after) else { return };
+        if turn.pieces.is_empty() {
+            return;
+        }
+        let kept =
+            tokio::task::block_in_place(|| hidden::hide(store, after, &self.turning.shown, turn, now()));
+        if kept.is_err() {
+            self.asking.house.faults.count(Refusal::StoreFailed);
+        }
+    }
+
+    /// What the calls are answered, in their order.
+    async fn answers(&self, calls: &[Call]) -> Vec<Result<Vec<String>, String>> {
+        let (house, calls) = (self.asking.house.clone(), calls.to_vec());
+        let number = calls.len();
+        let work = move || {
+            let Some(store) = &house.store else {
+                return vec![Err("the store can't be opened".to_owned()); number];
+            };
+            let answer = |call: &Call| {
+                let given = tool::answer(&call.arguments, store.dir(), &house.scope.project)?;
+                let _ = store.record_retrieval(&given.key, "proxy", tokens::count(&given.texts[0]), now());
+                Ok(given.texts)
+            };
+            calls.iter().map(answer).collect()
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|_| vec![Err("headroom failed inside; run the tool again".to_owned()); number])
+    }
+}
+
+fn blocks_of(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer.get("content").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn is_ours(block: &Value) -> bool {
+    block["type"] == "tool_use" && block["name"] == crate::conversation::RETRIEVAL_TOOL
+}
+
+fn said(headers: &HeaderMap, name: hyper::header::HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+}

@@ -1,0 +1,237 @@
+//! Originals given back by the proxy itself, for a client that has no tool of ours.
+
+use crate::world::{Reply, Talk, World, rows};
+use headroom::demo::provider::Rules;
+use headroom::demo::script::{Asked, Ending, Piece, Script, Turn};
+use serde_json::{Value, json};
+
+/// A conversation whose client has no tool of ours.
+fn talk() -> Talk {
+    let mut talk = Talk::new("which service fails, and since when?");
+    talk.request["tools"].as_array_mut().expect("tools").pop();
+    talk
+}
+
+/// The key that the newest shortened result names.
+fn key_in(asked: &Asked<'_>) -> String {
+    let body = asked.body.to_string();
+    let at = body.rfind("headroom retrieve ").expect("something was shortened") + "headroom retrieve ".len();
+    body[at..].chars().take_while(char::is_ascii_hexdigit).collect()
+}
+
+fn retrieves(asked: &Asked<'_>) -> Turn {
+    Turn::calls("headroom_retrieve", json!({"key": key_in(asked), "query": "vol-7731"}))
+}
+
+/// What our tool's calls were answered, as the provider has seen it.
+fn given_back(body: &Value) -> Vec<String> {
+    let ours = |block: &&Value| block["type"] == "tool_use" && block["name"] == "headroom_retrieve";
+    let blocks = || {
+        body["messages"].as_array().into_iter().flatten().filter_map(|it| it["content"].as_array()).flatten()
+    };
+    let ids: Vec<&Value> = blocks().filter(ours).map(|block| &block["id"]).collect();
+    blocks()
+        .filter(|block| block["type"] == "tool_result" && ids.contains(&&block["tool_use_id"]))
+        .map(|block| block["content"].to_string())
+        .collect()
+}
+
+/// Looks at rows, asks for an original, answers; asked again, looks up both at once; then answers.
+fn script() -> Script {
+    Box::new(|asked| match asked.turns() {
+        0 => Turn::calls("Bash", json!({"command": "curl services"})).thinking_first("first the services"),
+        1 => {
+            let call = retrieves(asked);
+            let mut turn = Turn::says("Let me look closer.").thinking_first("which one?");
+            if let headroom::demo::script::Answer::Message(pieces) = call.answer {
+                for piece in pieces {
+                    turn = turn.and(piece);
+                }
+            }
+            turn
+        }
+        2 => Turn::says("It is service-0250.").thinking_first("found"),
+        3 => retrieves(asked).and_calls("Bash", json!({"command": "df"})),
+        4 => Turn::says("The volume is full."),
+        _ => Turn::says("done"),
+    })
+}
+
+fn is_ours(block: &Value) -> bool {
+    block["name"] == "headroom_retrieve"
+}
+
+fn answer_call(talk: &mut Talk, reply: &Reply, output: &str) {
+    let results: Vec<Value> = reply
+        .blocks()
+        .iter()
+        .filter(|block| block["type"] == "tool_use")
+        .map(|call| json!({"type": "tool_result", "tool_use_id": call["id"], "content": output}))
+        .collect();
+    talk.hears(reply);
+    talk.messages.push(json!({"role": "user", "content": results}));
+}
+
+#[test]
+fn the_model_gets_its_original_and_the_client_sees_one_answer_without_our_call() {
+    for streams in [true, false] {
+        let world = World::with(Rules::default(), script());
+        let mut proxy = world.proxy_with(&["--answer-retrieval"]);
+        let mut talk = talk();
+        talk.request["stream"] = json!(streams);
+        let first = proxy.client().message(&talk.body());
+        answer_call(&mut talk, &first, &rows(500));
+
+        let second = proxy.client().message(&talk.body());
+        assert_eq!(second.status, 200, "{}", second.text());
+        let said: String = second.blocks().iter().filter_map(|block| block["text"].as_str()).collect();
+        assert_eq!(said, "Let me look closer.It is service-0250.");
+        assert!(!second.blocks().iter().any(is_ours), "{:?}", second.blocks());
+        let seen = world.provider().messages();
+        assert_eq!(seen.len(), 3, "two rounds for one request of the client's");
+        let given = given_back(&seen[2].json());
+        assert_eq!(given.len(), 1);
+        assert!(given[0].contains("vol-7731"), "{given:?}");
+        if streams {
+            let starts = second.events().iter().filter(|event| event["type"] == "message_start").count();
+            let stops = second.events().iter().filter(|event| event["type"] == "message_stop").count();
+            assert_eq!((starts, stops), (1, 1));
+            let indexes: Vec<u64> = second
+                .events()
+                .iter()
+                .filter(|event| event["type"] == "content_block_start")
+                .filter_map(|event| event["index"].as_u64())
+                .collect();
+            assert_eq!(indexes, (0..indexes.len() as u64).collect::<Vec<_>>());
+        }
+        // What both rounds cost is what the client is told.
+        let usage = |name: &str| {
+            let last = if streams {
+                second.events().iter().rev().find(|event| event["type"] == "message_delta").expect("an end")["usage"].clone()
+            } else {
+                second.json()["usage"].clone()
+            };
+            last[name].as_u64().unwrap_or(0)
+        };
+        let billed: u64 = seen[1..3].iter().map(|seen| seen.usage.expect("billed").output.0).sum();
+        assert_eq!(usage("output_tokens"), billed);
+
+        // A restart, and then a question whose answer calls our tool and the client's at once.
+        talk.hears(&second);
+        talk.asks("and why?");
+        proxy.drain();
+        proxy = world.proxy_with(&["--answer-retrieval"]);
+        let third = proxy.client().message(&talk.body());
+        let calls: Vec<String> = third
+            .blocks()
+            .iter()
+            .filter(|block| block["type"] == "tool_use")
+            .map(|block| block["name"].to_string())
+            .collect();
+        assert_eq!(calls, ["\"Bash\""]);
+        answer_call(&mut talk, &third, "Filesystem full");
+        let fourth = proxy.client().message(&talk.body());
+        assert_eq!(fourth.blocks()[0]["text"], "The volume is full.");
+        let last = world.provider().messages().last().expect("requests").json();
+        assert_eq!(given_back(&last).len(), 2, "{last}");
+        assert_eq!(world.provider().broken_prefixes(), [], "stream: {streams}");
+        let tools: Vec<String> =
+            world.provider().messages().iter().map(|seen| seen.json()["tools"][3].to_string()).collect();
+        assert!(
+            tools.iter().all(|tool| *tool == tools[0] && tool.contains("headroom_retrieve")),
+            "{tools:?}"
+        );
+        proxy.drain();
+    }
+}
+
+#[test]
+fn a_history_that_began_without_the_tool_never_gets_it_and_off_is_off() {
+    let world = World::with(Rules::default(), script());
+    let mut talk = talk();
+    let proxy = world.proxy();
+    let body = talk.body();
+    let first = proxy.client().message(&body);
+    assert_eq!(world.provider().messages()[0].body, body, "without the flag not a byte differs");
+    proxy.drain();
+    let proxy = world.proxy_with(&["--answer-retrieval"]);
+    answer_call(&mut talk, &first, "short");
+    proxy.client().message(&talk.body());
+    let sent = world.provider().messages()[1].json();
+    assert_eq!(sent["tools"].as_array().expect("tools").len(), 3);
+    // Neither does one without tools, nor one that must call a certain tool.
+    let mut bare = self::talk();
+    bare.request.as_object_mut().expect("a request").remove("tools");
+    let mut forced = self::talk();
+    forced.messages[0] = json!({"role": "user", "content": "another question"});
+    forced.request["tool_choice"] = json!({"type": "tool", "name": "Bash"});
+    for talk in [bare, forced] {
+        proxy.client().message(&talk.body());
+        let sent = world.provider().messages().last().expect("requests").json();
+        assert!(!sent["tools"].to_string().contains("headroom_retrieve"), "{sent}");
+    }
+    proxy.drain();
+}
+
+#[test]
+fn a_model_that_asks_for_ever_is_handed_to_its_client() {
+    let world = World::with(
+        Rules::default(),
+        Box::new(|asked| match asked.turns() {
+            0 => Turn::calls("Bash", json!({"command": "curl services"})),
+            _ => retrieves(asked),
+        }),
+    );
+    let proxy = world.proxy_with(&["--answer-retrieval"]);
+    let mut talk = talk();
+    let first = proxy.client().message(&talk.body());
+    answer_call(&mut talk, &first, &rows(500));
+    let second = proxy.client().message(&talk.body());
+    assert_eq!(second.blocks().iter().filter(|block| is_ours(block)).count(), 1, "{:?}", second.blocks());
+    assert_eq!(world.provider().messages().len(), 1 + 4, "three rounds beside the first");
+    // The client says what it says to a call of a tool that it does not have; the history holds.
+    answer_call(&mut talk, &second, "unknown tool");
+    assert_eq!(proxy.client().message(&talk.body()).status, 200);
+    assert_eq!(world.provider().broken_prefixes(), []);
+    proxy.drain();
+}
+
+#[test]
+fn when_a_further_round_fails_the_client_gets_the_call_and_all_that_was_said() {
+    for failing in
+        [Turn::fails(529, "overloaded_error", "Overloaded"), Turn::says("x").ending(Ending::ResetAtOnce)]
+    {
+        let failing = failing.clone();
+        let mut number = 0;
+        let world = World::with(
+            Rules::default(),
+            Box::new(move |asked| {
+                number += 1;
+                match number {
+                    1 => Turn::calls("Bash", json!({"command": "curl services"})),
+                    2 => {
+                        let mut turn = Turn::says("Let me look closer.");
+                        if let headroom::demo::script::Answer::Message(pieces) = retrieves(asked).answer {
+                            turn = pieces.into_iter().fold(turn, |turn, piece: Piece| turn.and(piece));
+                        }
+                        turn
+                    }
+                    3 => failing.clone(),
+                    _ => Turn::says("I go on without it."),
+                }
+            }),
+        );
+        let proxy = world.proxy_with(&["--answer-retrieval"]);
+        let mut talk = talk();
+        let first = proxy.client().message(&talk.body());
+        answer_call(&mut talk, &first, &rows(500));
+        let second = proxy.client().message(&talk.body());
+        assert!(second.whole && second.status == 200, "{}", second.text());
+        assert_eq!(second.blocks()[0]["text"], "Let me look closer.");
+        assert!(is_ours(&second.blocks()[1]), "{:?}", second.blocks());
+        answer_call(&mut talk, &second, "unknown tool");
+        let third = proxy.client().message(&talk.body());
+        assert_eq!(third.blocks()[0]["text"], "I go on without it.");
+        proxy.drain();
+    }
+}
