@@ -23,6 +23,7 @@ mod proxy_answers;
 mod proxy_batches;
 mod proxy_bedrock;
 mod proxy_codings;
+mod proxy_envelopes;
 mod proxy_fake;
 mod proxy_guard;
 mod proxy_life;

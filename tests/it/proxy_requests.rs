@@ -6,9 +6,20 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-/// Where a body can be sent: rewritten, counted, relayed.
-const DOORS: [&str; 4] =
-    ["/v1/messages?beta=true", "/v1/messages/count_tokens", "/v1/chat/completions", "/v1/complete"];
+/// Where a body can be sent: rewritten on each wire, counted, replayed, a batch, relayed.
+const DOORS: [&str; 11] = [
+    "/v1/messages?beta=true",
+    "/v1/messages/count_tokens",
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/responses/compact",
+    "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
+    "/v1internal:streamGenerateContent?alt=sse",
+    "/v1/projects/p/locations/l/publishers/anthropic/models/claude@1:streamRawPredict",
+    "/model/anthropic.claude%3A0/invoke-with-response-stream",
+    "/v1/messages/batches",
+    "/v1/complete",
+];
 
 #[test]
 fn a_body_that_nothing_is_done_to_arrives_as_it_came() {
@@ -16,6 +27,17 @@ fn a_body_that_nothing_is_done_to_arrives_as_it_came() {
         |content: &str| format!(r#"{{"model":"m","messages":[{{"role":"user","content":{content}}}]}}"#);
     let result =
         |text: &str| messages(&format!(r#"[{{"type":"tool_result","tool_use_id":"t","content":{text}}}]"#));
+    let input = |output: &str| {
+        format!(
+            r#"{{"model":"m","input":[{{"type":"function_call_output","call_id":"c","output":{output}}}]}}"#
+        )
+    };
+    let contents = |response: &str| {
+        format!(
+            r#"{{"contents":[{{"role":"user","parts":[{{"functionResponse":{{"name":"f","response":{response}}}}}]}}]}}"#
+        )
+    };
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let bodies: Vec<(&str, Vec<u8>)> = vec![
         (
             "odd numbers",
@@ -41,6 +63,20 @@ fn a_body_that_nothing_is_done_to_arrives_as_it_came() {
         ("100,000 brackets", messages(&"[".repeat(100_000)).into()),
         ("100,000 brackets in a result", result(&format!("\"{}\"", "[".repeat(100_000))).into()),
         ("a deep value", messages(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))).into()),
+        (
+            "wrong types in an input",
+            br#"{"input":[1,null,{"type":7,"output":{}}],"previous_response_id":[]}"#.to_vec(),
+        ),
+        ("an odd output", input(r#""\ud800 \u0000""#).into()),
+        ("a deep output", input(&deep).into()),
+        ("100,000 brackets in an output", input(&format!("\"{}\"", "[".repeat(100_000))).into()),
+        (
+            "wrong types in contents",
+            br#"{"contents":[1,{"parts":"x"},{"parts":[null,{"functionResponse":[]}]}]}"#.to_vec(),
+        ),
+        ("an odd response", contents(r#"{"output":"\udc00 \u001b[31m"}"#).into()),
+        ("a deep response", contents(&deep).into()),
+        ("an envelope of an odd kind", br#"{"request":[],"model":1,"contents":{}}"#.to_vec()),
         ("a line of 10 MB", result(&format!("\"{}\"", "x".repeat(10 << 20))).into()),
     ];
     let upstream = Fake::content();
