@@ -458,6 +458,12 @@ mod tests {
             ("gpt-6.1-sol", Some(2_000_000)),
             ("openai/gpt-5.2-2025-12-11", Some(1_750_000)),
             ("gemini/gemini-2.5-pro", Some(1_250_000)),
+            ("models/gemini-3.8-flash", Some(750_000)),
+            ("deepseek/deepseek-chat", Some(280_000)),
+            ("gpt-4o", Some(2_500_000)),
+            // Known to be met, and of a price that nobody publishes.
+            ("gemini-3-flash", None),
+            ("mistral-vibe-cli-latest", None),
             // Another model is another price, even where its name begins alike.
             ("claude-opus-5-6", None),
             ("claude-opus-5-5-turbo", None),
