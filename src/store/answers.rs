@@ -15,8 +15,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
-/// Answers that are kept in memory; those before them are read from the disk.
-const IN_MEMORY: usize = 1024;
+/// Bytes of names and arguments that are kept in memory: thousands of answers, or a few of a model
+/// that calls with whole files. Those before them are read from the disk.
+const IN_MEMORY: usize = 16 << 20;
+
+/// Bytes that an answer takes beside its names and arguments.
+const ENTRY: usize = 256;
 
 /// Bytes of an answer's name that is kept. Providers' own have fewer than a hundred.
 const LONGEST_NAME: usize = 256;
@@ -32,24 +36,40 @@ const DAYS: i64 = 45;
 pub(super) struct Answers {
     grounds: HashMap<String, Ground>,
     order: VecDeque<String>,
+    bytes: usize,
 }
 
 impl Answers {
     fn keep(&mut self, id: &str, ground: Ground) {
-        if self.grounds.insert(id.to_owned(), ground).is_some() {
-            return;
+        self.bytes += bytes_of(id, &ground);
+        match self.grounds.insert(id.to_owned(), ground) {
+            Some(before) => self.bytes -= bytes_of(id, &before),
+            None => self.order.push_back(id.to_owned()),
         }
-        self.order.push_back(id.to_owned());
-        if IN_MEMORY < self.order.len()
+        while IN_MEMORY < self.bytes
             && let Some(oldest) = self.order.pop_front()
         {
-            self.grounds.remove(&oldest);
+            if let Some(ground) = self.grounds.remove(&oldest) {
+                self.bytes -= bytes_of(&oldest, &ground);
+            }
         }
     }
 
     pub fn clear(&mut self) {
         *self = Answers::default();
     }
+}
+
+fn bytes_of(id: &str, ground: &Ground) -> usize {
+    let calls = ground.calls.iter().map(|call| {
+        let arguments = match &call.arguments {
+            Arguments::Heard(text) | Arguments::HeardCode(text) => text.len(),
+            _ => 0,
+        };
+        call.id.len() + call.tool.len() + arguments + ENTRY
+    });
+    let tools = ground.tools.iter().map(|tool| tool.len() + ENTRY / 8);
+    id.len() + ground.session.0.len() + calls.sum::<usize>() + tools.sum::<usize>() + ENTRY
 }
 
 /// An answer as it is written down.
@@ -154,4 +174,34 @@ pub(super) fn write(db: &Connection, id: &str, chain: Chain, said: &str, at: Mil
 /// Lets answers go that nobody can build on any more.
 pub(super) fn age(db: &Connection, now: Millis) -> rusqlite::Result<()> {
     db.execute("DELETE FROM answers WHERE day < ?1", [now.0 / DAY - DAYS]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ground(arguments: usize) -> Ground {
+        let arguments = Arguments::Heard("x".repeat(arguments).into());
+        let call = Call { block: 0, id: "a".to_owned(), tool: "b".to_owned(), arguments };
+        Ground {
+            chain: Chain([1; 16]),
+            session: SessionId("s".to_owned()),
+            tools: vec!["b".to_owned()],
+            calls: vec![call],
+            standing: Standing::default(),
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_forgets_the_oldest_answer() {
+        let mut answers = Answers::default();
+        for number in 0..3_000 {
+            answers.keep(&format!("r{}", number % 2_500), ground(16 << 10));
+            assert!(answers.bytes <= IN_MEMORY);
+        }
+        assert!(!answers.grounds.contains_key("r1500") && answers.grounds.contains_key("r499"));
+        assert_eq!(answers.order.len(), answers.grounds.len());
+        let held: usize = answers.grounds.iter().map(|(id, ground)| bytes_of(id, ground)).sum();
+        assert_eq!(answers.bytes, held);
+    }
 }
