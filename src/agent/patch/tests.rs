@@ -242,3 +242,27 @@ fn what_another_program_writes_at_the_same_moment_survives() {
     assert_eq!(desk.text(), "{\"theirs\": 2}");
     assert_eq!(desk.left_over(), Vec::<PathBuf>::new());
 }
+
+#[test]
+fn a_journal_of_the_first_version_can_still_be_read() {
+    let desk = Desk::new();
+    fs::write(
+        desk.path(),
+        "{\"provider\": {\"url\": \"http://127.0.0.1:1/s\", \"own\": 1}, \"proxy\": \"u\"}",
+    )
+    .expect("a file");
+    let path = serde_json::Value::from(desk.path().to_string_lossy().as_ref());
+    let journal = format!(
+        r#"{{"version":1,"path":{path},"made":false,"entries":[
+            {{"agent":"x","format":"json","key":["proxy"],"before":{{"was":"null"}},
+              "layers":[{{"holder":{{"pid":1,"started":"0","system":""}},"value":"u"}}]}},
+            {{"agent":"x","format":"json","key":["provider","url"],"before":{{"missing":{{"prefix":"\"url\": ","suffix":", "}}}},
+              "layers":[{{"holder":{{"pid":1,"started":"0","system":""}},"value":"http://127.0.0.1:1/s"}}]}}]}}"#
+    );
+    fs::create_dir(desk.folder.path().join("patches")).expect("a folder");
+    fs::write(desk.folder.path().join("patches/0123.json"), journal).expect("a file");
+    let how: Vec<How> = desk.journals.heal().into_iter().map(|undone| undone.how).collect();
+    assert_eq!(how, [How::Removed, How::Restored("null".to_owned())]);
+    assert_eq!(desk.text(), "{\"provider\": {\"own\": 1}, \"proxy\": null}");
+    assert_eq!(desk.left_over(), Vec::<PathBuf>::new());
+}
