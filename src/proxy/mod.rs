@@ -176,6 +176,8 @@ pub fn start(setup: Setup) -> Result<Running, ProxyError> {
     let ahead = house.clone();
     runtime.spawn_blocking(move || {
         ahead.ways.warm();
+        // Who ends us early does not wait for the rest.
+        drop(ahead);
         crate::compress::warm();
     });
     Ok(Running {
