@@ -154,7 +154,30 @@ pub struct Agent {
     /// What it keeps on disk.
     #[serde(default)]
     pub files: Files,
+    /// How it is asked one short question; `None` when that is not known.
+    #[serde(default)]
+    pub doctor: Option<Doctor>,
 }
+
+/// How an agent is asked one short question by `headroom doctor`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Doctor {
+    /// The arguments: it answers [`PROMPT`] and ends, without a person.
+    pub arguments: Vec<String>,
+    /// Variables that log it in where nobody checks: against the built-in provider, in a home that is empty.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Variables that would lead it back to its own home.
+    #[serde(default)]
+    pub unset: Vec<String>,
+    /// Files of that home, by their paths in it.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+}
+
+/// The place of the question in [`Doctor::arguments`].
+pub const PROMPT: &str = "{prompt}";
 
 /// What an agent speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -513,6 +536,11 @@ impl Agent {
         Ok(agent)
     }
 
+    /// Whether it can be asked one short question without a person, and without a change to a file of the user's.
+    pub fn can_be_asked(&self) -> bool {
+        self.doctor.is_some() && self.patches.is_empty()
+    }
+
     /// Every template of the file.
     fn templates(&self) -> impl Iterator<Item = &str> {
         let none = Retrieval::none();
@@ -606,6 +634,20 @@ impl Agent {
             if let Some(kind) = when.login.iter().find(|kind| !kinds().any(|known| known == **kind)) {
                 let nearest = text::nearest(kind, kinds()).unwrap_or_default();
                 return odd(format!("`when` names the login `{kind}`; the nearest is `{nearest}`"));
+            }
+        }
+        if let Some(doctor) = &self.doctor {
+            if !doctor.arguments.iter().any(|argument| argument.contains(PROMPT)) {
+                return odd(format!("`doctor.arguments` needs {PROMPT}: where the question stands"));
+            }
+            let outside = |path: &&String| {
+                path.is_empty()
+                    || !Path::new(path)
+                        .components()
+                        .all(|part| matches!(part, std::path::Component::Normal(_)))
+            };
+            if let Some(path) = doctor.files.keys().find(outside) {
+                return odd(format!("`doctor.files` names `{path}`, which is no path below a home"));
             }
         }
         if self.refused.is_empty() && self.upstream == Upstream::default() {

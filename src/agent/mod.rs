@@ -40,4 +40,6 @@ mod signals;
 #[cfg(unix)]
 pub mod terminal;
 #[cfg(unix)]
+pub mod trial;
+#[cfg(unix)]
 mod words;

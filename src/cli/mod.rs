@@ -7,6 +7,7 @@ pub mod completions;
 pub mod compress;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod leader;
 pub mod mcp;
 pub mod perf;
@@ -43,6 +44,8 @@ pub enum Verb {
     Unwrap(unwrap::Args),
     /// Show which agents are known and which are here, or add one of your own
     Agents(agents::Args),
+    /// Prove that an agent's requests go through headroom, and say what is wrong
+    Doctor(doctor::Args),
     /// Show the main job on a built-in agent and provider: no key, no network
     Demo(demo::Args),
     /// Show what was saved
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Verb::Shims(args) => shims::run(args),
         Verb::Unwrap(args) => unwrap::run(args),
         Verb::Agents(args) => agents::run(args),
+        Verb::Doctor(args) => doctor::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Stats(args) => stats::run(args),
         Verb::Perf(args) => perf::run(args),

@@ -89,6 +89,11 @@ pub fn table(headings: &[&str]) -> Table {
     table
 }
 
+/// How many columns the terminal has; `None` in a pipe.
+pub fn width() -> Option<usize> {
+    Table::new().width().map(usize::from)
+}
+
 /// Puts the numbers of these columns (counted from 0) under each other.
 pub fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
     for column in columns {

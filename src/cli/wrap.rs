@@ -244,10 +244,7 @@ impl House {
             true => through.said(),
             false => "off: nothing new will be made shorter".to_owned(),
         });
-        let way_back = match through.ways_back() {
-            tools if tools.is_empty() => WayBack::Nothing,
-            tools => WayBack::Tools(tools),
-        };
+        let way_back = way_back(through);
         let run = random_hex()?;
         let proxy = proxy::start(Setup {
             upstreams: Upstreams { pinned: Some(through.upstream.clone()), named: through.upstreams.clone() },
@@ -258,19 +255,10 @@ impl House {
             agent: agent.name.clone(),
             project: self.around.folder.to_string_lossy().into_owned(),
             settings: Settings { frames: through.frames().into(), ..self.config.rewrite_settings(way_back) },
-            answers: if through.ways_back().is_empty() {
-                self.config.answers()
-            } else {
-                proxy::Answers::TheClient
-            },
+            answers: answers(&self.config, through),
             store: opened.store.clone(),
             extra_roots: through.extra_roots.clone(),
-            outbound: Outbound {
-                https_proxy: through.variable(["HTTPS_PROXY", "https_proxy"]),
-                http_proxy: through.variable(["HTTP_PROXY", "http_proxy"]),
-                all_proxy: through.variable(["ALL_PROXY", "all_proxy"]),
-                no_proxy: through.variable(["NO_PROXY", "no_proxy"]),
-            },
+            outbound: outbound(through),
             aws: proxy::Aws::default(),
         })
         .map_err(|error| Failure::new(exit::FAILED, text::with_causes(&error), ""))?;
@@ -335,6 +323,29 @@ impl House {
         if !self.config.quiet.value {
             term::remark(line);
         }
+    }
+}
+
+/// Who answers when the model asks for an original.
+pub(super) fn answers(config: &Config, through: &Through) -> proxy::Answers {
+    if through.ways_back().is_empty() { config.answers() } else { proxy::Answers::TheClient }
+}
+
+/// How the agent gets back what is left out.
+pub(super) fn way_back(through: &Through) -> WayBack {
+    match through.ways_back() {
+        tools if tools.is_empty() => WayBack::Nothing,
+        tools => WayBack::Tools(tools),
+    }
+}
+
+/// The proxies that the agent's own settings and environment put before the upstream.
+pub(super) fn outbound(through: &Through) -> Outbound {
+    Outbound {
+        https_proxy: through.variable(["HTTPS_PROXY", "https_proxy"]),
+        http_proxy: through.variable(["HTTP_PROXY", "http_proxy"]),
+        all_proxy: through.variable(["ALL_PROXY", "all_proxy"]),
+        no_proxy: through.variable(["NO_PROXY", "no_proxy"]),
     }
 }
 
@@ -446,7 +457,7 @@ fn cant_start(error: LaunchError) -> anyhow::Error {
 }
 
 /// 128 random bits.
-fn random_hex() -> Result<String, anyhow::Error> {
+pub(super) fn random_hex() -> Result<String, anyhow::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system gave no random bytes: {error}"))?;

@@ -18,6 +18,7 @@
 //! later; `originals pins answers hidden sessions requests` are what is kept; `expiry` lets it go.
 
 mod answers;
+pub mod checkup;
 mod commit;
 mod expiry;
 mod folder;

@@ -13,6 +13,7 @@ mod claude;
 mod codex;
 mod completions;
 mod demo;
+mod doctor;
 mod fleet;
 mod install;
 mod laws;

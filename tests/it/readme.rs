@@ -3,6 +3,7 @@
 //! In what is expected, `…` stands for anything within a line, and alone on a line for any number of lines.
 //! `KEY` in a command is the last key that was printed.
 
+use crate::doctor;
 use crate::world::{Ran, World};
 use headroom::demo::outputs;
 use std::collections::VecDeque;
@@ -54,7 +55,12 @@ fn prepare(world: &mut World) {
              *) exit 1 ;;\nesac"
         ),
     );
-    world.agent("claude", "echo \"Claude here: $#\"");
+    let asks = world.file("bin/asks", doctor::STAND_IN.replace("CHANGES", ""));
+    world.agent(
+        "claude",
+        &format!("case \" $* \" in *' connection check '*) exec bash '{}' \"$@\" ;; esac\necho \"Claude here: $#\"", asks.display()),
+    );
+    world.set("PROGRAM", built);
     world.may_leave("tmp/target").may_leave("home/.local").may_leave("work/original.json");
     let target = world.project().with_file_name("tmp").join("target");
     world.set("CARGO_TARGET_DIR", &target.to_string_lossy());

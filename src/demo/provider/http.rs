@@ -4,8 +4,7 @@
 //! Never decodes a body: it is kept as it came.
 
 use std::io;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// No request may have a head or a body longer than this.
 const LONGEST_HEAD: usize = 1 << 20;
@@ -54,7 +53,7 @@ fn odd(what: impl Into<String>) -> io::Error {
 
 /// Reads one request; `None` when the client closed between two.
 pub(super) async fn read_request(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     pending: &mut Vec<u8>,
 ) -> io::Result<Option<Request>> {
     let mut searched = 0_usize;
@@ -109,7 +108,10 @@ pub(super) async fn read_request(
     Ok(Some(request))
 }
 
-async fn read_chunks(stream: &mut TcpStream, pending: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+async fn read_chunks(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    pending: &mut Vec<u8>,
+) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let line = take_line(stream, pending).await?;
@@ -129,7 +131,10 @@ async fn read_chunks(stream: &mut TcpStream, pending: &mut Vec<u8>) -> io::Resul
     }
 }
 
-async fn take_line(stream: &mut TcpStream, pending: &mut Vec<u8>) -> io::Result<String> {
+async fn take_line(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    pending: &mut Vec<u8>,
+) -> io::Result<String> {
     loop {
         if let Some(end) = memchr::memmem::find(pending, b"\r\n") {
             let line: Vec<u8> = pending.drain(..end + 2).collect();
@@ -141,7 +146,11 @@ async fn take_line(stream: &mut TcpStream, pending: &mut Vec<u8>) -> io::Result<
     }
 }
 
-async fn take(stream: &mut TcpStream, pending: &mut Vec<u8>, length: usize) -> io::Result<Vec<u8>> {
+async fn take(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    pending: &mut Vec<u8>,
+    length: usize,
+) -> io::Result<Vec<u8>> {
     while pending.len() < length {
         if !more(stream, pending).await? {
             return Err(odd("the body ends early"));
@@ -151,7 +160,7 @@ async fn take(stream: &mut TcpStream, pending: &mut Vec<u8>, length: usize) -> i
     Ok(std::mem::replace(pending, rest))
 }
 
-async fn more(stream: &mut TcpStream, pending: &mut Vec<u8>) -> io::Result<bool> {
+async fn more(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), pending: &mut Vec<u8>) -> io::Result<bool> {
     pending.reserve(64 << 10);
     Ok(stream.read_buf(pending).await? != 0)
 }

@@ -23,6 +23,7 @@ mod bedrock;
 mod chat;
 mod gemini;
 mod responses;
+pub mod tap;
 
 use super::asked::{Asked, Wire};
 use super::cache::{Breakpoints, Prefixes};
@@ -291,6 +292,11 @@ impl Provider {
     /// `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// When it began: what [`Seen::at`] and [`Seen::answered`] are counted from.
+    pub fn began(&self) -> Instant {
+        self.house.began
     }
 
     /// Answers by another script from now on.
