@@ -19,6 +19,15 @@ demo:
 agents:
     cargo test --test it fleet -- --ignored --nocapture --test-threads=1
 
+# every fault that is to be survived, in its full form: prints the table and keeps it in docs/measured.md (3 min)
+faults:
+    cargo test --test it faults::table -- --ignored --exact --nocapture
+
+# 500 streams for two minutes, and 1,500 clients that leave, on the release build; wants a quiet machine (6 min)
+load:
+    cargo build --release --locked
+    cargo test --test it load:: -- --ignored --nocapture --test-threads=1
+
 # benchmarks: compressors, rewrite, proxy against direct
 bench:
     cargo bench

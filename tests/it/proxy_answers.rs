@@ -9,7 +9,7 @@ use std::net::{Shutdown, TcpListener};
 use std::sync::{Arc, Mutex, mpsc};
 
 /// Streams that a provider, or a broken one, might send.
-fn streams() -> Vec<(&'static str, Vec<u8>)> {
+pub fn streams() -> Vec<(&'static str, Vec<u8>)> {
     let usage = "event: message_start\ndata: {\"message\":{\"usage\":{\"input_tokens\":1}}}\n\n";
     let giant = format!("event: x\ndata: {}\n\n", "y".repeat(5 << 20));
     vec![

@@ -445,8 +445,9 @@ pub struct RunningProxy {
 }
 
 impl RunningProxy {
+    /// Starts a prepared command and waits until it says where it listens.
     #[track_caller]
-    fn start(mut command: Command) -> RunningProxy {
+    pub fn start(mut command: Command) -> RunningProxy {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("headroom starts");
         let stderr = Arc::new(Mutex::new(String::new()));
