@@ -122,7 +122,7 @@ impl Trip<'_> {
                 if head.extensions.get::<answering::Offered>().is_some()
                     && holds == Holds::History(Writes::Keep)
                 {
-                    return answering::converse(self, head, rewritten.body, rewritten.receipt).await;
+                    return answering::converse(self, head, rewritten.body, rewritten.receipt, wire).await;
                 }
                 self.sign(&mut head, &seal, &rewritten.body);
                 (Outgoing::whole(rewritten.body), None, rewritten.receipt)

@@ -235,3 +235,209 @@ fn when_a_further_round_fails_the_client_gets_the_call_and_all_that_was_said() {
         proxy.drain();
     }
 }
+
+mod chat {
+    //! The same in Chat Completions.
+
+    use super::*;
+
+    /// A conversation in Chat Completions.
+    struct ChatTalk {
+        request: Value,
+    }
+
+    impl ChatTalk {
+        fn new(stream: bool) -> ChatTalk {
+            let tool = |name: &str| {
+                json!({"type": "function", "function": {"name": name, "description": "runs",
+                    "parameters": {"type": "object", "properties": {"command": {"type": "string"}}}}})
+            };
+            let mut request = json!({"model": "gpt-5.2", "stream": stream,
+                "messages": [
+                    {"role": "system", "content": "You are a careful engineer. ".repeat(300)},
+                    {"role": "user", "content": "which service fails, and since when?"}],
+                "tools": [tool("Read"), tool("Bash")]});
+            if stream {
+                request["stream_options"] = json!({"include_usage": true});
+            }
+            ChatTalk { request }
+        }
+
+        fn sent(&self, proxy: &crate::world::RunningProxy) -> Reply {
+            proxy.client().send(
+                "POST",
+                "/v1/chat/completions",
+                &[("content-type", "application/json"), ("authorization", "Bearer sk-test")],
+                self.request.to_string().as_bytes(),
+            )
+        }
+
+        fn push(&mut self, message: Value) {
+            self.request["messages"].as_array_mut().expect("messages").push(message);
+        }
+
+        /// The client's own tools answer what was called.
+        fn answers(&mut self, message: &Value, output: &str) {
+            self.push(message.clone());
+            for call in message["tool_calls"].as_array().into_iter().flatten() {
+                self.push(json!({"role": "tool", "tool_call_id": call["id"], "content": output}));
+            }
+        }
+    }
+
+    /// The message of an answer, as a client puts it together, and what it is told of the cost.
+    fn heard(reply: &Reply, stream: bool) -> (Value, Value) {
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        if !stream {
+            let answer = reply.json();
+            return (answer["choices"][0]["message"].clone(), answer["usage"].clone());
+        }
+        let mut message = json!({"role": "", "content": ""});
+        let mut calls: Vec<Value> = Vec::new();
+        let mut usage = Value::Null;
+        let mut finished = 0;
+        let mut ids = std::collections::BTreeSet::new();
+        let text = reply.text();
+        let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        for event in data.filter(|data| *data != "[DONE]") {
+            let event: Value = serde_json::from_str(event).expect("JSON");
+            ids.insert(event["id"].to_string());
+            if event["usage"].is_object() {
+                usage = event["usage"].clone();
+            }
+            let Some(choice) = event["choices"].get(0) else { continue };
+            finished += usize::from(!choice["finish_reason"].is_null());
+            for name in ["role", "content", "reasoning_content"] {
+                if let Some(more) = choice["delta"][name].as_str() {
+                    message[name] = json!(format!("{}{more}", message[name].as_str().unwrap_or("")));
+                }
+            }
+            for piece in choice["delta"]["tool_calls"].as_array().into_iter().flatten() {
+                let index = usize::try_from(piece["index"].as_u64().expect("an index")).expect("small");
+                if index == calls.len() {
+                    let mut call = piece.clone();
+                    call.as_object_mut().expect("a call").remove("index");
+                    calls.push(call);
+                    continue;
+                }
+                let so_far = calls[index]["function"]["arguments"].as_str().expect("arguments").to_owned();
+                let more = piece["function"]["arguments"].as_str().unwrap_or_default();
+                calls[index]["function"]["arguments"] = json!(so_far + more);
+            }
+        }
+        assert_eq!((finished, ids.len()), (1, 1), "{}", reply.text());
+        assert_eq!(message["role"], "assistant");
+        assert!(reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
+        if !calls.is_empty() {
+            message["tool_calls"] = Value::Array(calls);
+        }
+        (message, usage)
+    }
+
+    fn names(message: &Value) -> Vec<&str> {
+        let calls = message["tool_calls"].as_array().into_iter().flatten();
+        calls.filter_map(|call| call["function"]["name"].as_str()).collect()
+    }
+
+    /// What our tool's calls were answered, as the provider has seen it.
+    fn given_back(body: &Value) -> Vec<String> {
+        let messages = || body["messages"].as_array().into_iter().flatten();
+        let ids: Vec<&Value> = messages()
+            .flat_map(|message| message["tool_calls"].as_array().into_iter().flatten())
+            .filter(|call| call["function"]["name"] == "headroom_retrieve")
+            .map(|call| &call["id"])
+            .collect();
+        let results = messages().filter(|message| ids.contains(&&message["tool_call_id"]));
+        results.map(|message| message["content"].to_string()).collect()
+    }
+
+    #[test]
+    fn an_original_is_given_back_in_chat_completions_streamed_or_not_and_after_a_restart() {
+        for streams in [true, false] {
+            let world = World::with(Rules::default(), script());
+            let mut proxy = world.proxy_with(&["--answer-retrieval"]);
+            let mut talk = ChatTalk::new(streams);
+            let (first, _) = heard(&talk.sent(&proxy), streams);
+            talk.answers(&first, &rows(500));
+
+            let (second, usage) = heard(&talk.sent(&proxy), streams);
+            assert_eq!(second["content"], "Let me look closer.It is service-0250.");
+            assert_eq!(names(&second), [""; 0]);
+            let seen = world.provider().messages();
+            assert_eq!(seen.len(), 3, "two rounds for one request of the client's");
+            let given = given_back(&seen[2].json());
+            assert_eq!(given.len(), 1);
+            assert!(given[0].contains("vol-7731"), "{given:?}");
+            let billed: u64 = seen[1..3].iter().map(|seen| seen.usage.expect("billed").output.0).sum();
+            assert_eq!(usage["completion_tokens"], billed);
+
+            talk.push(second);
+            talk.push(json!({"role": "user", "content": "and why?"}));
+            proxy.drain();
+            proxy = world.proxy_with(&["--answer-retrieval"]);
+            let (third, _) = heard(&talk.sent(&proxy), streams);
+            assert_eq!(names(&third), ["Bash"]);
+            talk.answers(&third, "Filesystem full");
+            let (fourth, _) = heard(&talk.sent(&proxy), streams);
+            assert_eq!(fourth["content"], "The volume is full.");
+            let seen = world.provider().messages();
+            let last = seen.last().expect("requests").json();
+            assert_eq!(given_back(&last).len(), 2, "{last}");
+            let said: Vec<&Value> = last["messages"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|message| message["role"] == "assistant")
+                .map(|message| &message["content"])
+                .collect();
+            assert_eq!(said[1..3], [&json!("Let me look closer."), &json!("It is service-0250.")]);
+            assert_eq!(world.provider().broken_prefixes(), [], "stream: {streams}");
+            for (before, after) in seen.iter().zip(&seen[1..]) {
+                let (before, after) = (before.usage.expect("billed"), after.usage.expect("billed"));
+                assert!(before.cache_read <= after.cache_read, "the cache holds");
+            }
+            let tools: Vec<String> = seen.iter().map(|seen| seen.json()["tools"][2].to_string()).collect();
+            assert!(
+                tools.iter().all(|tool| *tool == tools[0] && tool.contains("headroom_retrieve")),
+                "{tools:?}"
+            );
+            proxy.drain();
+        }
+    }
+
+    #[test]
+    fn a_failing_round_in_chat_completions_hands_the_call_over_and_so_does_one_too_many() {
+        for streams in [true, false] {
+            for fails in [true, false] {
+                let mut number = 0;
+                let world = World::with(
+                    Rules::default(),
+                    Box::new(move |asked| {
+                        number += 1;
+                        match number {
+                            1 => Turn::calls("Bash", json!({"command": "curl services"})),
+                            3 if fails => Turn::fails(529, "overloaded_error", "Overloaded"),
+                            2..=5 if number == 2 || !fails => retrieves(asked),
+                            _ => Turn::says("I go on without it."),
+                        }
+                    }),
+                );
+                let proxy = world.proxy_with(&["--answer-retrieval"]);
+                let mut talk = ChatTalk::new(streams);
+                let (first, _) = heard(&talk.sent(&proxy), streams);
+                talk.answers(&first, &rows(500));
+                let (second, _) = heard(&talk.sent(&proxy), streams);
+                assert_eq!(names(&second), ["headroom_retrieve"], "{second}");
+                assert!(
+                    second["tool_calls"][0]["function"]["arguments"].as_str().expect("whole").ends_with('}')
+                );
+                talk.answers(&second, "unknown tool");
+                let (third, _) = heard(&talk.sent(&proxy), streams);
+                assert_eq!(third["content"], "I go on without it.");
+                // A round that the provider refused left nothing in its cache.
+                assert!(fails || world.provider().broken_prefixes().is_empty());
+                proxy.drain();
+            }
+        }
+    }
+}

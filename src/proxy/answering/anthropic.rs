@@ -4,29 +4,36 @@
 //! index alone is another. *Invariant:* whatever is not understood goes to the client.
 
 use super::events::{Event, with_data};
+use super::usage;
+use super::{Answered, Call, GoesOn, MOST_HELD, Next, Turning, what_next};
 use crate::conversation::RETRIEVAL_TOOL;
-use crate::rewrite::hidden::anthropic::{identity, result};
-use crate::rewrite::hidden::{Piece, Turn};
-use bytes::Bytes;
+use crate::rewrite::hidden::anthropic::{Piece, Turn, identity, next_round, result};
+use crate::rewrite::hidden::{Kept, kept};
+use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value, json};
-
-/// Bytes of our tool's call that are held back; a longer one goes to the client.
-const MOST_HELD: usize = 1 << 20;
 
 /// A turn as it comes, over one round or several.
 #[derive(Debug, Default)]
-pub(super) struct Turning {
+pub(super) struct Messages {
     /// What the client has seen of it.
-    pub(super) shown: Vec<String>,
+    shown: Vec<String>,
     /// What it has not.
-    pub(super) hidden: Turn,
+    hidden: Turn,
     /// Blocks that were sent to the client: the index of the next one.
     sent: u64,
     rounds: usize,
     /// What the rounds before cost.
     spent: Map<String, Value>,
     /// A call of ours went to the client.
-    pub(super) let_go: bool,
+    let_go: bool,
+    round: Round,
+    before: Option<Box<Before>>,
+}
+
+/// How it stood before a further round.
+#[derive(Debug)]
+struct Before {
+    spent: Map<String, Value>,
     round: Round,
 }
 
@@ -64,40 +71,19 @@ enum Whose {
     Clients(u64),
 }
 
-/// A call of our tool.
-#[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) id: String,
-    pub(super) arguments: Map<String, Value>,
-}
-
-/// What is to be done once an answer has ended.
-#[derive(Debug)]
-pub(super) enum Next {
-    /// These calls are to be answered, and the model to go on.
-    GoOn(Vec<Call>),
-    /// These calls are to be answered, and their answers put beside the client's own next time.
-    Beside(Vec<Call>),
-    /// The calls are not for us to answer: the client gets them.
-    LetGo,
-    /// There is nothing of ours.
-    End,
-}
-
-impl Turning {
-    /// Takes an event; gives what goes to the client now.
-    pub(super) fn take(&mut self, event: &Event) -> Option<Bytes> {
+impl Turning for Messages {
+    fn take(&mut self, event: &Event) -> Option<Bytes> {
         let data = &event.data;
         match data.get("type").and_then(Value::as_str).unwrap_or_default() {
             "message_start" => {
-                merge(&mut self.round.usage, data.pointer("/message/usage"));
+                usage::merge(&mut self.round.usage, data.pointer("/message/usage"));
                 (self.rounds == 0).then(|| event.raw.clone())
             }
             "content_block_start" => self.start(event),
             "content_block_delta" => self.delta(event),
             "content_block_stop" => self.stop(event),
             "message_delta" => {
-                merge(&mut self.round.usage, data.get("usage"));
+                usage::merge(&mut self.round.usage, data.get("usage"));
                 let stop = data.pointer("/delta/stop_reason").and_then(Value::as_str).unwrap_or_default();
                 self.round.stop = stop.to_owned();
                 self.hold_end(event)
@@ -106,19 +92,130 @@ impl Turning {
                 self.round.ended = true;
                 self.hold_end(event)
             }
-            // Pings, errors, and what there will be tomorrow.
-            _ => Some(event.raw.clone()),
+            "ping" => Some(event.raw.clone()),
+            // Errors, and what there will be tomorrow.
+            _ => {
+                self.round.odd |= !event.is_silent();
+                Some(event.raw.clone())
+            }
         }
     }
 
+    fn round_ended(&self) -> bool {
+        self.round.ended
+    }
+
+    fn next(&self, most_rounds: usize) -> Next {
+        let round = &self.round;
+        let calls = round.blocks.iter().filter(|it| it.whose == Whose::Ours).map(Building::call).collect();
+        let whole = !round.odd && round.blocks.iter().all(|block| block.done);
+        let may = whole && round.stop == "tool_use" && self.rounds < most_rounds;
+        let clients = |it: &Building| it.whose != Whose::Ours && it.block["type"] == "tool_use";
+        what_next(Some(calls), may, round.blocks.iter().any(clients))
+    }
+
+    fn answered(&mut self, calls: &[Call], answers: &[Answered], goes_on: GoesOn) -> Vec<String> {
+        let results: Vec<String> =
+            calls.iter().zip(answers).map(|(call, answer)| result(&call.id, answer)).collect();
+        let ours = self.round.blocks.iter().filter(|it| it.whose == Whose::Ours);
+        self.hidden.pieces.push(Piece {
+            calls: ours.map(|it| (it.before, it.block.to_string())).collect(),
+            results: results.clone(),
+            then: (goes_on == GoesOn::Here).then_some(self.shown.len()),
+        });
+        results
+    }
+
+    fn next_body(&self, body: &Bytes, results: &[String]) -> Option<Bytes> {
+        next_round(body, &self.said(), results)
+    }
+
+    fn begin_next(&mut self) {
+        let round = std::mem::take(&mut self.round);
+        let spent = self.spent.clone();
+        usage::add(&mut self.spent, &round.usage);
+        self.rounds += 1;
+        self.before = Some(Box::new(Before { spent, round }));
+    }
+
+    fn hand_over(&mut self) -> Vec<Bytes> {
+        if let Some(before) = self.before.take() {
+            self.hidden.pieces.pop();
+            (self.spent, self.round) = (before.spent, before.round);
+            self.rounds -= 1;
+        }
+        self.let_go()
+    }
+
+    fn let_go(&mut self) -> Vec<Bytes> {
+        self.let_go = true;
+        let mut round = std::mem::take(&mut self.round);
+        let mut out = Vec::new();
+        let mut indexes: Vec<(u64, u64)> = Vec::new();
+        for raw in round.held.drain(..) {
+            let mut events = super::events::Events::default();
+            events.hear(&raw);
+            let Some(event) = events.next() else { continue };
+            let kind = event.data.get("type").and_then(Value::as_str).unwrap_or_default();
+            match event.data.get("index").and_then(Value::as_u64) {
+                Some(index) if kind.starts_with("content_block") => {
+                    if kind == "content_block_start" {
+                        indexes.push((index, self.sent));
+                        self.sent += 1;
+                    }
+                    let known = indexes.iter().rev().find(|(known, _)| *known == index);
+                    out.push(renumbered(&event, known.map_or(index, |(_, clients)| *clients)));
+                }
+                _ => out.push(self.end_event(&event, &round.usage)),
+            }
+        }
+        let ours = round.blocks.iter().filter(|it| it.whose == Whose::Ours);
+        self.shown.extend(ours.filter_map(|it| identity(&it.block)));
+        out
+    }
+
+    fn end(&mut self) -> Vec<Bytes> {
+        let round = std::mem::take(&mut self.round);
+        let mut out = Vec::new();
+        for raw in &round.held {
+            let mut events = super::events::Events::default();
+            events.hear(raw);
+            let Some(event) = events.next() else { continue };
+            if event.data.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("message_"))
+            {
+                out.push(self.end_event(&event, &round.usage));
+            }
+        }
+        out
+    }
+
+    fn as_events(&self, answer: &Value) -> Option<Vec<Event>> {
+        as_events(answer)
+    }
+
+    fn whole(&self, rounds: Vec<Value>) -> Value {
+        let last = rounds.len().saturating_sub(1);
+        let mut shown = Vec::new();
+        for (number, round) in rounds.iter().enumerate() {
+            let blocks = round.get("content").and_then(Value::as_array).into_iter().flatten();
+            let clients = |block: &&Value| (self.let_go && number == last) || !is_ours(block);
+            shown.extend(blocks.filter(clients).cloned());
+        }
+        let mut answer = rounds.into_iter().next_back().unwrap_or_default();
+        answer["usage"] = usage::with(&answer["usage"], &self.spent);
+        answer["content"] = Value::Array(shown);
+        answer
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        (!self.hidden.pieces.is_empty()).then(|| kept(&self.shown, &self.hidden))
+    }
+}
+
+impl Messages {
     fn hold_end(&mut self, event: &Event) -> Option<Bytes> {
         self.round.held.push(event.raw.clone());
         None
-    }
-
-    /// True when the provider has said all of this round.
-    pub(super) fn round_ended(&self) -> bool {
-        self.round.ended
     }
 
     fn start(&mut self, event: &Event) -> Option<Bytes> {
@@ -213,116 +310,10 @@ impl Turning {
             Whose::Clients(index) => Some(renumbered(event, index)),
             Whose::Ours => {
                 self.round.held_bytes += event.raw.len();
-                self.round.odd |= MOST_HELD < self.round.held_bytes;
                 self.round.held.push(event.raw.clone());
-                None
+                (MOST_HELD < self.round.held_bytes).then(|| self.release())
             }
         }
-    }
-
-    /// What is to be done now that the answer has ended.
-    pub(super) fn next(&self, most_rounds: usize) -> Next {
-        let round = &self.round;
-        let calls: Vec<Call> =
-            round.blocks.iter().filter(|it| it.whose == Whose::Ours).map(Building::call).collect();
-        let whole = !round.odd && round.blocks.iter().all(|block| block.done);
-        if calls.is_empty() {
-            return Next::End;
-        }
-        if !whole || round.stop != "tool_use" || most_rounds <= self.rounds {
-            return Next::LetGo;
-        }
-        let clients = |it: &Building| it.whose != Whose::Ours && it.block["type"] == "tool_use";
-        if round.blocks.iter().any(clients) { Next::Beside(calls) } else { Next::GoOn(calls) }
-    }
-
-    /// The blocks of this round, as JSON.
-    pub(super) fn said(&self) -> Vec<String> {
-        let blocks = self.round.blocks.iter().map(|it| &it.block);
-        blocks.filter(|block| identity(block).is_some()).map(Value::to_string).collect()
-    }
-
-    /// Notes the answers; gives them as JSON.
-    pub(super) fn answered(
-        &mut self,
-        calls: &[Call],
-        answers: &[Result<Vec<String>, String>],
-        goes_on: GoesOn,
-    ) -> Vec<String> {
-        let results: Vec<String> =
-            calls.iter().zip(answers).map(|(call, answer)| result(&call.id, answer)).collect();
-        let ours = self.round.blocks.iter().filter(|it| it.whose == Whose::Ours);
-        self.hidden.pieces.push(Piece {
-            calls: ours.map(|it| (it.before, it.block.to_string())).collect(),
-            results: results.clone(),
-            then: (goes_on == GoesOn::Here).then_some(self.shown.len()),
-        });
-        results
-    }
-
-    /// The next round begins; gives what would have been sent to the client, should it never come.
-    pub(super) fn begin_next(&mut self) -> Held {
-        let round = std::mem::take(&mut self.round);
-        for (name, value) in &round.usage {
-            add(&mut self.spent, name, value);
-        }
-        self.rounds += 1;
-        Held(round)
-    }
-
-    /// The next round never came: the call goes to the client after all.
-    pub(super) fn hand_over(&mut self, held: Held) -> Vec<Bytes> {
-        self.hidden.pieces.pop();
-        self.rounds -= 1;
-        for (name, value) in &held.0.usage {
-            take_away(&mut self.spent, name, value);
-        }
-        self.round = held.0;
-        self.let_go()
-    }
-
-    /// The calls that are held back go to the client, and then the end.
-    pub(super) fn let_go(&mut self) -> Vec<Bytes> {
-        self.let_go = true;
-        let mut round = std::mem::take(&mut self.round);
-        let mut out = Vec::new();
-        let mut indexes: Vec<(u64, u64)> = Vec::new();
-        for raw in round.held.drain(..) {
-            let mut events = super::events::Events::default();
-            events.hear(&raw);
-            let Some(event) = events.next() else { continue };
-            let kind = event.data.get("type").and_then(Value::as_str).unwrap_or_default();
-            match event.data.get("index").and_then(Value::as_u64) {
-                Some(index) if kind.starts_with("content_block") => {
-                    if kind == "content_block_start" {
-                        indexes.push((index, self.sent));
-                        self.sent += 1;
-                    }
-                    let known = indexes.iter().rev().find(|(known, _)| *known == index);
-                    out.push(renumbered(&event, known.map_or(index, |(_, clients)| *clients)));
-                }
-                _ => out.push(self.end_event(&event, &round.usage)),
-            }
-        }
-        let ours = round.blocks.iter().filter(|it| it.whose == Whose::Ours);
-        self.shown.extend(ours.filter_map(|it| identity(&it.block)));
-        out
-    }
-
-    /// The end of the turn, without our calls.
-    pub(super) fn end(&mut self) -> Vec<Bytes> {
-        let round = std::mem::take(&mut self.round);
-        let mut out = Vec::new();
-        for raw in &round.held {
-            let mut events = super::events::Events::default();
-            events.hear(raw);
-            let Some(event) = events.next() else { continue };
-            if event.data.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("message_"))
-            {
-                out.push(self.end_event(&event, &round.usage));
-            }
-        }
-        out
     }
 
     /// An event of the end; its usage is that of all rounds.
@@ -331,29 +322,39 @@ impl Turning {
             return event.raw.clone();
         }
         let mut data = event.data.clone();
-        data["usage"] = self.usage_with(&Value::Object(round.clone()));
+        data["usage"] = usage::with(&Value::Object(round.clone()), &self.spent);
         with_data(event, &data)
     }
 
-    /// The usage of all rounds, when that of the last is `last`.
-    pub(super) fn usage_with(&self, last: &Value) -> Value {
-        let mut sum = last.as_object().cloned().unwrap_or_default();
-        self.spent.iter().for_each(|(name, value)| add(&mut sum, name, value));
-        Value::Object(sum)
+    /// The blocks of this round, as JSON.
+    fn said(&self) -> Vec<String> {
+        let blocks = self.round.blocks.iter().map(|it| &it.block);
+        blocks.filter(|block| identity(block).is_some()).map(Value::to_string).collect()
     }
-}
 
-/// An answer whose last events were not sent.
-#[derive(Debug)]
-pub(super) struct Held(Round);
-
-/// Where the model goes on after our answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum GoesOn {
-    /// In a round of ours.
-    Here,
-    /// In the client's next request.
-    There,
+    /// What is held back goes to the client after all, and what follows it too.
+    fn release(&mut self) -> Bytes {
+        self.round.odd = true;
+        for building in self.round.blocks.iter_mut().filter(|it| it.whose == Whose::Ours) {
+            building.whose = Whose::Clients(self.sent);
+            self.sent += 1;
+            if building.done {
+                self.shown.extend(identity(&building.block));
+            }
+        }
+        let mut out = BytesMut::new();
+        for raw in std::mem::take(&mut self.round.held) {
+            let mut events = super::events::Events::default();
+            events.hear(&raw);
+            let Some(event) = events.next() else { continue };
+            let index = event.data.get("index").and_then(Value::as_u64);
+            match self.round.blocks.iter().rev().find(|it| Some(it.index) == index).map(|it| it.whose) {
+                Some(Whose::Clients(index)) => out.extend_from_slice(&renumbered(&event, index)),
+                _ => out.extend_from_slice(&raw),
+            }
+        }
+        out.freeze()
+    }
 }
 
 impl Building {
@@ -384,45 +385,9 @@ fn grow(block: &mut Value, name: &str, more: &str) -> bool {
     }
 }
 
-/// Later figures take the place of earlier ones.
-fn merge(usage: &mut Map<String, Value>, more: Option<&Value>) {
-    for (name, value) in more.and_then(Value::as_object).into_iter().flatten() {
-        usage.insert(name.clone(), value.clone());
-    }
-}
-
-/// Adds figures, also those inside.
-fn add(sum: &mut Map<String, Value>, name: &str, value: &Value) {
-    match (sum.get_mut(name), value) {
-        (Some(Value::Object(inner)), Value::Object(more)) => {
-            more.iter().for_each(|(name, value)| add(inner, name, value));
-        }
-        (Some(old), Value::Number(more)) => {
-            let more = more.as_u64().unwrap_or(0);
-            *old = (old.as_u64().unwrap_or(0) + more).into();
-        }
-        (Some(_), _) => {}
-        (None, value) => {
-            sum.insert(name.to_owned(), value.clone());
-        }
-    }
-}
-
-fn take_away(sum: &mut Map<String, Value>, name: &str, value: &Value) {
-    match (sum.get_mut(name), value) {
-        (Some(Value::Object(inner)), Value::Object(less)) => {
-            less.iter().for_each(|(name, value)| take_away(inner, name, value));
-        }
-        (Some(old), Value::Number(less)) => {
-            *old = old.as_u64().unwrap_or(0).saturating_sub(less.as_u64().unwrap_or(0)).into();
-        }
-        _ => {}
-    }
-}
-
 /// An answer that came in one piece, as the events of a stream that would say the same.
-pub(super) fn as_events(answer: &Value) -> Option<Vec<Event>> {
-    let event = |data: Value| Event { raw: Bytes::from(format!("data: {data}\n\n")), data };
+fn as_events(answer: &Value) -> Option<Vec<Event>> {
+    let event = Event::of;
     let mut events =
         vec![event(json!({"type": "message_start", "message": {"usage": answer.get("usage")?}}))];
     for (index, block) in answer.get("content")?.as_array()?.iter().enumerate() {
@@ -433,4 +398,8 @@ pub(super) fn as_events(answer: &Value) -> Option<Vec<Event>> {
         .push(event(json!({"type": "message_delta", "delta": {"stop_reason": answer.get("stop_reason")?}})));
     events.push(event(json!({"type": "message_stop"})));
     Some(events)
+}
+
+fn is_ours(block: &Value) -> bool {
+    block["type"] == "tool_use" && block["name"] == RETRIEVAL_TOOL
 }

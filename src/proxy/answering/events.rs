@@ -20,6 +20,23 @@ pub(super) struct Event {
     pub(super) data: serde_json::Value,
 }
 
+impl Event {
+    /// An event that nobody sent.
+    pub(super) fn of(data: serde_json::Value) -> Event {
+        Event { raw: Bytes::from(format!("data: {data}\n\n")), data }
+    }
+
+    /// True when its data are these words.
+    pub(super) fn says(&self, words: &[u8]) -> bool {
+        data_of(&self.raw).is_some_and(|data| data.trim_ascii() == words)
+    }
+
+    /// True when it carries no data: a comment, to keep the line open.
+    pub(super) fn is_silent(&self) -> bool {
+        self.raw.split(|byte| *byte == b'\n' || *byte == b'\r').all(|line| line.is_empty() || line[0] == b':')
+    }
+}
+
 impl Events {
     /// Takes the next bytes.
     pub(super) fn hear(&mut self, bytes: &[u8]) {

@@ -8,7 +8,9 @@
 //! fails, the client gets the call.
 
 mod anthropic;
+mod chat;
 mod events;
+mod usage;
 
 use super::House;
 use super::body::Outgoing;
@@ -20,14 +22,16 @@ use super::settle::Bill;
 use crate::receipt::Receipt;
 use crate::refusal::Refusal;
 use crate::retrieve::tool;
-use crate::rewrite::{Caller, Rewritten, hidden};
+use crate::rewrite::hidden::{self, Kept};
+use crate::rewrite::{Caller, Rewritten};
 use crate::tokens;
 use crate::units::Chain;
 use crate::wire::Wire;
 use crate::wire::usage::Listener;
-use anthropic::{Call, GoesOn, Held, Next, Turning, as_events};
+use anthropic::Messages;
 use bytes::{Bytes, BytesMut};
-use events::Events;
+use chat::Chat;
+use events::{Event, Events};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -35,7 +39,8 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use tokio::sync::mpsc;
@@ -53,14 +58,96 @@ const MOST_WAITING: usize = 16;
 /// An answer that comes in one piece and is longer goes to the client unread.
 const LONGEST_WHOLE: usize = 16 << 20;
 
-/// Our tool, as it stands in a tool list of Anthropic's; the same bytes always.
-pub(super) fn definition() -> &'static str {
-    static DEFINITION: OnceLock<String> = OnceLock::new();
-    DEFINITION.get_or_init(|| {
-        let schema = json!({"type": "object", "properties": tool::takes(), "required": tool::NEEDS});
-        json!({"name": crate::conversation::RETRIEVAL_TOOL, "description": tool::ABOUT, "input_schema": schema})
-            .to_string()
-    })
+/// Bytes of our tool's call that are held back; a longer one goes to the client.
+const MOST_HELD: usize = 1 << 20;
+
+/// Our tool, as it stands in a tool list of this wire; the same bytes always. `None` where it is not offered.
+pub(super) fn definition(wire: Wire) -> Option<&'static str> {
+    static ANTHROPIC: OnceLock<String> = OnceLock::new();
+    static CHAT: OnceLock<String> = OnceLock::new();
+    let name = crate::conversation::RETRIEVAL_TOOL;
+    let schema = || json!({"type": "object", "properties": tool::takes(), "required": tool::NEEDS});
+    let text: &'static String = match wire {
+        Wire::Anthropic => ANTHROPIC.get_or_init(|| {
+            json!({"name": name, "description": tool::ABOUT, "input_schema": schema()}).to_string()
+        }),
+        Wire::OpenAiChat => CHAT.get_or_init(|| {
+            let function = json!({"name": name, "description": tool::ABOUT, "parameters": schema()});
+            json!({"type": "function", "function": function}).to_string()
+        }),
+        Wire::OpenAiResponses | Wire::Gemini => return None,
+    };
+    Some(text)
+}
+
+/// What the client sees of a turn, in the way of one wire.
+trait Turning: fmt::Debug + Send + Sync {
+    /// Takes an event; gives what goes to the client now.
+    fn take(&mut self, event: &Event) -> Option<Bytes>;
+    /// True when the provider has said all of this round.
+    fn round_ended(&self) -> bool;
+    /// What is to be done now that the answer has ended.
+    fn next(&self, most_rounds: usize) -> Next;
+    /// Notes the answers; gives them as JSON.
+    fn answered(&mut self, calls: &[Call], answers: &[Answered], goes_on: GoesOn) -> Vec<String>;
+    /// The body of the next round, `body` being that of this one; `None` when none can be made.
+    fn next_body(&self, body: &Bytes, results: &[String]) -> Option<Bytes>;
+    /// The next round begins.
+    fn begin_next(&mut self);
+    /// The next round never came: the calls go to the client after all, and then the end.
+    fn hand_over(&mut self) -> Vec<Bytes>;
+    /// The calls that are held back go to the client, and then the end.
+    fn let_go(&mut self) -> Vec<Bytes>;
+    /// The end of the turn, without our calls.
+    fn end(&mut self) -> Vec<Bytes>;
+    /// An answer that came in one piece, as the events of a stream that would say the same; `None` when it is no such answer.
+    fn as_events(&self, answer: &Value) -> Option<Vec<Event>>;
+    /// The answers of all rounds as one.
+    fn whole(&self, rounds: Vec<Value>) -> Value;
+    /// What the client did not see; `None` when it saw all.
+    fn kept(&self) -> Option<Kept>;
+}
+
+/// What a call is answered, or why it is not.
+type Answered = Result<Vec<String>, String>;
+
+/// A call of our tool.
+#[derive(Clone, Debug)]
+struct Call {
+    id: String,
+    arguments: Map<String, Value>,
+}
+
+/// What is to be done once an answer has ended.
+#[derive(Debug)]
+enum Next {
+    /// These calls are to be answered, and the model to go on.
+    GoOn(Vec<Call>),
+    /// These calls are to be answered, and their answers put beside the client's own next time.
+    Beside(Vec<Call>),
+    /// The calls are not for us to answer: the client gets them.
+    LetGo,
+    /// There is nothing of ours.
+    End,
+}
+
+/// Decides it: `calls` are ours, if they can be read; `beside` them the client has some.
+fn what_next(calls: Option<Vec<Call>>, may: bool, beside: bool) -> Next {
+    match calls {
+        Some(calls) if calls.is_empty() => Next::End,
+        Some(calls) if may && beside => Next::Beside(calls),
+        Some(calls) if may => Next::GoOn(calls),
+        _ => Next::LetGo,
+    }
+}
+
+/// Where the model goes on after our answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GoesOn {
+    /// In a round of ours.
+    Here,
+    /// In the client's next request.
+    There,
 }
 
 /// A request that offers our tool because we put it in.
@@ -69,8 +156,8 @@ pub(super) struct Offered;
 
 /// Puts our tool in where it may stand. `true` when the request offers it.
 pub(super) fn offer(body: Bytes, caller: &Caller, house: &House) -> (Bytes, bool) {
-    match &house.store {
-        Some(store) if house.answers => hidden::offer(body, caller, store, definition()),
+    match (&house.store, definition(caller.wire)) {
+        (Some(store), Some(definition)) if house.answers => hidden::offer(body, caller, store, definition),
         _ => (body, false),
     }
 }
@@ -90,6 +177,7 @@ pub(super) async fn converse(
     mut head: Parts,
     body: Bytes,
     receipt: Receipt,
+    wire: Wire,
 ) -> Response<Answer> {
     // What can't be read as it passes can't be answered.
     head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -101,8 +189,9 @@ pub(super) async fn converse(
         way: trip.way.clone(),
         after: receipt.head,
         receipt: receipt.clone(),
+        wire,
     };
-    let bill = Bill::new(receipt, Wire::Anthropic, trip.house.settler.clone());
+    let bill = Bill::new(receipt, wire, trip.house.settler.clone());
     let answer = match trip.upstream.send(head, trip.target, Outgoing::whole(body.clone())).await {
         Ok(answer) => answer,
         Err(unreachable) => return trip.unanswered(&unreachable),
@@ -123,7 +212,11 @@ pub(super) async fn converse(
     let open = trip.house.open.enter();
     tokio::spawn(async move {
         let _open = open;
-        let mut turn = Turn { asking, to, turning: Turning::default(), body, added: 0 };
+        let turning: Box<dyn Turning> = match wire {
+            Wire::OpenAiChat => Box::<Chat>::default(),
+            _ => Box::<Messages>::default(),
+        };
+        let mut turn = Turn { asking, to, turning, body, added: 0 };
         let went = if streams { turn.stream(heard).await } else { turn.whole(heard).await };
         if went == Went::Broken {
             // The client is to see that there should have been more.
@@ -149,6 +242,7 @@ struct Asking {
     /// The last block of the client's history.
     after: Option<Chain>,
     receipt: Receipt,
+    wire: Wire,
 }
 
 impl Asking {
@@ -176,7 +270,7 @@ impl Asking {
         receipt.only_gives_back = true;
         receipt.given_back_new =
             results.iter().fold(tokens::count(""), |sum, result| sum + tokens::count(result));
-        Bill::new(receipt, Wire::Anthropic, self.house.settler.clone())
+        Bill::new(receipt, self.wire, self.house.settler.clone())
     }
 }
 
@@ -205,6 +299,7 @@ impl Round {
                 }
                 Some(Err(_)) => return Err(Broken),
                 None => {
+                    self.ear.end();
                     self.bill.outcome.complete = true;
                     return Ok(None);
                 }
@@ -232,7 +327,7 @@ enum Went {
 struct Turn {
     asking: Asking,
     to: mpsc::Sender<Result<Bytes, Broken>>,
-    turning: Turning,
+    turning: Box<dyn Turning>,
     /// What was sent for the round that is under way.
     body: Bytes,
     added: usize,
@@ -301,8 +396,8 @@ impl Turn {
 
     /// An answer that comes in one piece.
     async fn whole(&mut self, mut round: Round) -> Went {
-        let mut answer;
-        let mut shown: Vec<Value> = Vec::new();
+        let mut rounds: Vec<Value> = Vec::new();
+        let mut only = Bytes::new();
         loop {
             let mut bytes = BytesMut::new();
             loop {
@@ -324,31 +419,33 @@ impl Turn {
             }
             let bytes = bytes.freeze();
             let read = serde_json::from_slice::<Value>(&bytes).ok();
-            let Some((events, value)) = read.and_then(|value| Some((as_events(&value)?, value))) else {
-                let _ = self.to.send(Ok(bytes)).await;
-                return Went::Well;
-            };
-            for event in &events {
-                let _ = self.turning.take(event);
+            match read.and_then(|value| Some((self.turning.as_events(&value)?, value))) {
+                Some((events, value)) => {
+                    for event in &events {
+                        let _ = self.turning.take(event);
+                    }
+                    if rounds.is_empty() {
+                        only = bytes;
+                    }
+                    rounds.push(value);
+                }
+                None if rounds.is_empty() => {
+                    let _ = self.to.send(Ok(bytes)).await;
+                    return Went::Well;
+                }
+                None => {
+                    self.handed_over();
+                    break;
+                }
             }
-            shown.extend(blocks_of(&value).filter(|block| !is_ours(block)).cloned());
-            answer = (value, bytes);
             drop(round);
             match self.after().await {
                 After::Round(next) => round = *next,
                 After::Nothing(_) => break,
             }
         }
-        let (mut value, bytes) = answer;
-        let same = self.turning.hidden.pieces.is_empty();
-        if !same {
-            let usage = self.turning.usage_with(&value["usage"]);
-            let let_go = self.turning.let_go;
-            shown.extend(blocks_of(&value).filter(|block| let_go && is_ours(block)).cloned());
-            value["content"] = Value::Array(shown);
-            value["usage"] = usage;
-        }
-        let out = if same { bytes } else { Bytes::from(value.to_string()) };
+        let same = self.turning.kept().is_none() && rounds.len() == 1;
+        let out = if same { only } else { Bytes::from(self.turning.whole(rounds).to_string()) };
         let _ = self.to.send(Ok(out)).await;
         Went::Well
     }
@@ -374,12 +471,17 @@ impl Turn {
         match self.turning.next(most) {
             Next::GoOn(calls) => {
                 let answers = self.answers(&calls).await;
-                let said = self.turning.said();
                 let results = self.turning.answered(&calls, &answers, GoesOn::Here);
-                let held = self.turning.begin_next();
-                match self.ask(&said, &results).await {
+                self.added += results.iter().map(String::len).sum::<usize>();
+                let body = self.turning.next_body(&self.body, &results);
+                self.turning.begin_next();
+                let round = match body {
+                    Some(body) => self.ask(body, &results).await,
+                    None => None,
+                };
+                match round {
                     Some(round) => After::Round(Box::new(round)),
-                    None => self.handed_over(held),
+                    None => self.handed_over(),
                 }
             }
             Next::Beside(calls) => {
@@ -397,9 +499,7 @@ impl Turn {
     }
 
     /// The next round: `None` when the provider does not answer it.
-    async fn ask(&mut self, said: &[String], results: &[String]) -> Option<Round> {
-        self.added += results.iter().map(String::len).sum::<usize>();
-        let body = hidden::anthropic::next_round(&self.body, said, results)?;
+    async fn ask(&mut self, body: Bytes, results: &[String]) -> Option<Round> {
         let answer = tokio::select! {
             answer = self.asking.again(body.clone()) => answer?,
             () = self.to.closed() => return None,
@@ -411,9 +511,9 @@ impl Turn {
         usable.then_some(round)
     }
 
-    fn handed_over(&mut self, held: Held) -> After {
+    fn handed_over(&mut self) -> After {
         self.asking.house.faults.count(Refusal::RoundFailed);
-        let last = self.turning.hand_over(held);
+        let last = self.turning.hand_over();
         self.keep();
         After::Nothing(last)
     }
@@ -426,20 +526,16 @@ impl Turn {
     }
 
     fn keep(&self) {
-        let turn = &self.turning.hidden;
         let (Some(store), Some(after)) = (&self.asking.house.store, self.asking.after) else { return };
-        if turn.pieces.is_empty() {
-            return;
-        }
-        let kept =
-            tokio::task::block_in_place(|| hidden::hide(store, after, &self.turning.shown, turn, now()));
+        let Some(kept) = self.turning.kept() else { return };
+        let kept = tokio::task::block_in_place(|| hidden::hide(store, after, kept, now()));
         if kept.is_err() {
             self.asking.house.faults.count(Refusal::StoreFailed);
         }
     }
 
     /// What the calls are answered, in their order.
-    async fn answers(&self, calls: &[Call]) -> Vec<Result<Vec<String>, String>> {
+    async fn answers(&self, calls: &[Call]) -> Vec<Answered> {
         let (house, calls) = (self.asking.house.clone(), calls.to_vec());
         let number = calls.len();
         let work = move || {
@@ -456,14 +552,6 @@ impl Turn {
         let done = tokio::task::spawn_blocking(work).await;
         done.unwrap_or_else(|_| vec![Err("headroom failed inside; run the tool again".to_owned()); number])
     }
-}
-
-fn blocks_of(answer: &Value) -> impl Iterator<Item = &Value> {
-    answer.get("content").and_then(Value::as_array).into_iter().flatten()
-}
-
-fn is_ours(block: &Value) -> bool {
-    block["type"] == "tool_use" && block["name"] == crate::conversation::RETRIEVAL_TOOL
 }
 
 fn said(headers: &HeaderMap, name: hyper::header::HeaderName) -> &str {

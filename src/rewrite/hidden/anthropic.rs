@@ -1,20 +1,32 @@
 //! Hidden rounds in Anthropic Messages.
 
-use super::Turn;
+use super::ToolList;
 use crate::conversation::{Block, Conversation};
 use crate::rewrite::splice::{Put, put};
 use crate::units::Span;
 use crate::wire::fields::Fields;
 use crate::wire::json::Tree;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Where a request's tool list ends.
-pub struct ToolList {
-    /// Before its closing bracket.
-    pub end: usize,
-    /// Whether the model may choose among the tools.
-    pub free: bool,
+/// A model's turn of which the client saw only a part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// What it did not see, in order.
+    pub pieces: Vec<Piece>,
+}
+
+/// Calls of our tool that the model made at once, and their answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// The calls, as JSON, each with how many shown blocks of the turn stand before it.
+    pub calls: Vec<(usize, String)>,
+    /// Our answers, as JSON, in the same order.
+    pub results: Vec<String>,
+    /// After how many shown blocks of the turn the answers stand, the model going on behind them;
+    /// `None` when the client had calls of its own to answer: ours stand with its answers.
+    pub then: Option<usize>,
 }
 
 /// The request's tool list; `None` when there is none.

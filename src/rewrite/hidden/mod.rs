@@ -6,64 +6,71 @@
 //! between. *Invariant:* what was put in once is put in again in every later request of that history,
 //! else the provider's cache and the model's signed thoughts would not hold.
 //!
-//! Only [`Wire::Anthropic`] for now; on the others nothing is offered.
+//! On [`Wire::Anthropic`] and [`Wire::OpenAiChat`]; on the others nothing is offered.
 
 pub mod anthropic;
+pub mod chat;
 
 use super::splice::{Put, put};
 use super::{Caller, Writes, chain};
-use crate::conversation::{Conversation, RETRIEVAL_TOOL, Role};
+use crate::conversation::{Conversation, Role};
 use crate::store::Store;
 use crate::units::{Chain, Millis};
 use crate::wire::Wire;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// A model's turn of which the client saw only a part.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
-    /// What it did not see, in order.
-    pub pieces: Vec<Piece>,
+/// Where a request's tool list ends.
+pub struct ToolList {
+    /// Before its closing bracket.
+    pub end: usize,
+    /// Whether the model may choose among the tools.
+    pub free: bool,
 }
 
-/// Calls of our tool that the model made at once, and their answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Piece {
-    /// The calls, as JSON, each with how many shown blocks of the turn stand before it.
-    pub calls: Vec<(usize, String)>,
-    /// Our answers, as JSON, in the same order.
-    pub results: Vec<String>,
-    /// After how many shown blocks of the turn the answers stand, the model going on behind them;
-    /// `None` when the client had calls of its own to answer: ours stand with its answers.
-    pub then: Option<usize>,
+/// What a client did not see of a turn, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Tells the turn by what the client saw of it.
+    shown: Chain,
+    /// What it did not see, as JSON, in the wire's own shape.
+    turn: String,
+}
+
+/// What is to be kept of a turn of which the client saw what these `names` name.
+pub fn kept(names: &[String], hidden: &impl Serialize) -> Kept {
+    Kept { shown: digest(names), turn: serde_json::to_string(hidden).unwrap_or_default() }
 }
 
 /// Puts our tool, as `definition` has it, into the request's list, when it may be there. `true` when it is.
+///
+/// A history is known by all that stands before the model's first word.
 pub fn offer(body: Bytes, caller: &Caller, store: &Store, definition: &str) -> (Bytes, bool) {
-    if caller.wire != Wire::Anthropic {
-        return (body, false);
-    }
+    let list = match caller.wire {
+        Wire::Anthropic => anthropic::tool_list(&body),
+        Wire::OpenAiChat => chat::tool_list(&body),
+        Wire::OpenAiResponses | Wire::Gemini => None,
+    };
+    let Some(list) = list else { return (body, false) };
     let Some(conversation) = caller.wire.read(&body) else { return (body, false) };
-    let taken = conversation.tools.iter().any(|tool| tool == RETRIEVAL_TOOL);
-    if taken || conversation.tools.is_empty() {
+    if conversation.tools.is_empty() || conversation.our_tool.is_some() {
         return (body, false);
     }
-    let Some(list) = anthropic::tool_list(&body) else { return (body, false) };
     let chains = chain::digests(&body, &conversation, chain::root(caller.wire, caller.realm()));
-    let Some(&root) = chains.first() else { return (body, false) };
-    let offered = match store.offers_tool(root) {
+    let first_word = conversation.blocks.iter().position(|block| block.role == Role::Assistant);
+    let opening = first_word.unwrap_or(chains.len()).checked_sub(1).map(|last| chains[last]);
+    let Some(opening) = opening else { return (body, false) };
+    let offered = match store.offers_tool(opening) {
         Ok(true) => true,
-        Ok(false) => {
-            let begins = conversation.blocks.iter().all(|block| block.role != Role::Assistant);
-            let may = begins && list.free && conversation.our_tool.is_none();
-            may && (caller.writes == Writes::Nothing || store.offer_tool(root, caller.now).is_ok())
+        Ok(false) if first_word.is_none() && list.free => {
+            caller.writes == Writes::Nothing || store.offer_tool(opening, caller.now).is_ok()
         }
-        Err(_) => false,
+        Ok(false) | Err(_) => false,
     };
     if !offered {
         return (body, false);
     }
-    (put(&body, vec![Put::at(list.end, format!(",{}", definition))]), true)
+    (put(&body, vec![Put::at(list.end, format!(",{definition}"))]), true)
 }
 
 /// Puts back what was hidden in earlier turns. `chains` are the digests of the client's own blocks.
@@ -77,10 +84,22 @@ pub fn put_back(body: Bytes, wire: Wire, chains: &[Chain], store: &Store) -> Byt
     let mut puts = Vec::new();
     for turn in turns(&conversation) {
         let Some(after) = turn.first.checked_sub(1).map(|before| chains[before]) else { continue };
-        let shown = anthropic::shown(&body, &conversation.blocks[turn.first..turn.end]);
+        let blocks = &conversation.blocks[turn.first..turn.end];
+        let shown = match wire {
+            Wire::Anthropic => anthropic::shown(&body, blocks),
+            Wire::OpenAiChat => chat::shown(&body, blocks),
+            Wire::OpenAiResponses | Wire::Gemini => continue,
+        };
         let Ok(Some(hidden)) = store.hidden(after, digest(&shown)) else { continue };
-        let Ok(hidden) = serde_json::from_str::<Turn>(&hidden) else { continue };
-        puts.extend(anthropic::puts(&body, &conversation, turn.first, turn.end, &hidden).unwrap_or_default());
+        let put = match wire {
+            Wire::OpenAiChat => serde_json::from_str(&hidden)
+                .ok()
+                .and_then(|hidden| chat::puts(&body, &conversation.blocks[turn.first], &hidden)),
+            _ => serde_json::from_str(&hidden)
+                .ok()
+                .and_then(|hidden| anthropic::puts(&body, &conversation, turn.first, turn.end, &hidden)),
+        };
+        puts.extend(put.unwrap_or_default());
     }
     put(&body, puts)
 }
@@ -89,15 +108,8 @@ pub fn put_back(body: Bytes, wire: Wire, chains: &[Chain], store: &Store) -> Byt
 ///
 /// # Errors
 /// The store's.
-pub fn hide(
-    store: &Store,
-    after: Chain,
-    shown: &[String],
-    turn: &Turn,
-    now: Millis,
-) -> Result<(), crate::store::StoreError> {
-    let written = serde_json::to_string(turn).unwrap_or_default();
-    store.hide(after, digest(shown), written, now)
+pub fn hide(store: &Store, after: Chain, kept: Kept, now: Millis) -> Result<(), crate::store::StoreError> {
+    store.hide(after, kept.shown, kept.turn, now)
 }
 
 /// What names the blocks that a client saw of a turn.
