@@ -354,7 +354,15 @@ fn every_agent_has_a_setup_that_is_tried_or_is_refused() {
 
 #[test]
 fn what_cannot_be_pointed_elsewhere_is_run_as_it_is_and_the_reason_said() {
-    let cases: [(&str, &[(&str, &str)], &[(&str, &str)], &[&str], &str); 14] = [
+    /// The agent, its files and variables, what is typed, and why.
+    type Case = (
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        &'static [(&'static str, &'static str)],
+        &'static [&'static str],
+        &'static str,
+    );
+    let cases: [Case; 14] = [
         ("gemini", &[], &[("GEMINI_API_KEY", "k")], &[], "takes another address only for a login"),
         (
             "gemini",

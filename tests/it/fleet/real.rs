@@ -398,22 +398,22 @@ impl Shop {
         let (programs, whole) = (folder.join(programs), folder.join("whole"));
         if !whole.exists() {
             if self.pythons.is_empty() {
-                self.from_npm(&folder)?;
+                self.with_npm(&folder)?;
             } else {
-                self.from_pypi(&folder)?;
+                self.with_pip(&folder)?;
             }
             fs::write(&whole, "").map_err(|error| error.to_string())?;
         }
         Ok(programs)
     }
 
-    fn from_npm(&self, folder: &Path) -> Result<(), String> {
+    fn with_npm(&self, folder: &Path) -> Result<(), String> {
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1", "--prefix"]);
         run(npm.arg(folder).args(self.packages))
     }
 
-    fn from_pypi(&self, folder: &Path) -> Result<(), String> {
+    fn with_pip(&self, folder: &Path) -> Result<(), String> {
         let answers = |name: &&&str| {
             Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok_and(|it| it.success())
         };
@@ -581,16 +581,17 @@ fn compared(agent: &Real, script: impl Fn() -> Script) -> Option<Row> {
         "{said}: streaming stays streaming"
     );
     let new = &wrapped.paths_in_home() - &direct.paths_in_home();
-    let new: BTreeSet<_> = new.into_iter().filter(|path| !is_log_of_servers(path)).collect();
+    let new: BTreeSet<_> = new.into_iter().filter(|path| !is_a_log(path)).collect();
     assert_eq!(new, BTreeSet::new(), "{said}: nothing in the home that a direct run would not have left");
     let row = Row { said, direct: direct.provider().billed(), wrapped: wrapped.provider().billed(), last };
     eprintln!("{row}");
     Some(row)
 }
 
-/// Where agents keep a list of tools, or a log, for each MCP server there is.
-fn is_log_of_servers(path: &str) -> bool {
-    path.contains("mcp")
+/// Where agents keep a list of tools, or a log, for each MCP server there is; and logs of their own, which they may end
+/// before they have written.
+fn is_a_log(path: &str) -> bool {
+    path.contains("mcp") || path.contains("/logs/")
 }
 
 /// The last line that says something; some agents print figures below it.
@@ -681,6 +682,11 @@ fn every_agent_pays_less_over_six_turns_and_leaves_nothing_behind() {
     rows.iter().for_each(|row| eprintln!("{row}"));
     for row in &rows {
         assert!(tokens_in(&row.wrapped) <= tokens_in(&row.direct), "{row}");
+        let fresh = |usage: &Usage| tokens_in(usage) - usage.cache_read.0;
+        assert!(
+            fresh(&row.wrapped) <= fresh(&row.direct),
+            "{row}: no more than directly is not in the cache"
+        );
     }
 }
 
@@ -717,7 +723,7 @@ fn an_agent_that_is_ended_or_killed_leaves_what_a_direct_run_leaves_and_two_at_o
             after(&wrapped, agent.wrapped(&wrapped), kill);
             let gone = || {
                 let new = &wrapped.paths_in_home() - &direct.paths_in_home();
-                new.into_iter().filter(|path| !is_log_of_servers(path)).collect::<BTreeSet<_>>()
+                new.into_iter().filter(|path| !is_a_log(path)).collect::<BTreeSet<_>>()
             };
             eventually(&format!("{said}: as if it had been run directly"), || gone().is_empty());
         }
