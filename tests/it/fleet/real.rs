@@ -3,14 +3,16 @@
 //! Installed from npm and PyPI into the target folder when that can be done; skipped with a printed reason when not.
 //! What `cargo test` runs is short; the whole matrix is `just agents`.
 
-use crate::world::{World, eventually, log, rows, skip, terminate};
+use crate::world::{World, eventually, log, rows, skip};
 use headroom::demo::errand;
 use headroom::demo::provider::Seen;
 use headroom::demo::script::{Asked, Script, Turn, aside};
 use headroom::receipt::Usage;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -456,6 +458,9 @@ fn run(command: &mut Command) -> Result<(), String> {
 /// A session takes seconds, and minutes on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// How long one that is told to end may take for it.
+const GRACE: Duration = Duration::from_secs(10);
+
 const PROMPT: &str = "Report what is wrong";
 /// A fact from the middle of what a file holds.
 const ROW: &str = "FAILED: disk quota exceeded on volume vol-7731";
@@ -557,11 +562,26 @@ fn unstreamed(seen: &Seen) -> bool {
     body["stream"] != true && !seen.target.contains("stream")
 }
 
+/// Agents whose own shell at times loses a part of what a command prints, also directly.
+const LOSE_OUTPUT: [&str; 1] = ["qwen"];
+
 /// One agent's session, directly and wrapped, and what has to hold of the two.
 fn compared(agent: &Real, script: impl Fn() -> Script) -> Option<Row> {
+    let mut tries = if LOSE_OUTPUT.contains(&agent.name) { 3 } else { 1 };
+    loop {
+        tries -= 1;
+        match tried(agent, &script)? {
+            Ok(row) => return Some(row),
+            Err(differs) => assert_ne!(tries, 0, "{differs}"),
+        }
+    }
+}
+
+/// The same; what differs in what was said at the end is handed back.
+fn tried(agent: &Real, script: &impl Fn() -> Script) -> Option<Result<Row, String>> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let (direct, wrapped) = (agent.world(&script)?, agent.world(&script)?);
+    let (direct, wrapped) = (agent.world(script)?, agent.world(script)?);
     let said = format!("{} ({})", agent.name, agent.case);
     let (bare, ours) = std::thread::scope(|scope| {
         let bare = scope.spawn(|| direct.finish_within(agent.direct(&direct), PATIENCE));
@@ -571,7 +591,10 @@ fn compared(agent: &Real, script: impl Fn() -> Script) -> Option<Row> {
     assert_eq!(ours.code(), bare.code(), "{said}: {}\n{}", ours.both(), bare.both());
     let last = last_words(&bare.stdout());
     assert!(!last.is_empty(), "{said}, directly: {}", bare.both());
-    assert_eq!(last_words(&ours.stdout()), last, "{said}: {}\n{}", ours.both(), bare.both());
+    let ours = last_words(&ours.stdout());
+    if ours != last {
+        return Some(Err(format!("{said}: directly {last:?}, wrapped {ours:?}")));
+    }
 
     assert_eq!(wrapped.provider().broken_prefixes(), [], "{said}: no history was changed after it was sent");
     let (before, after) = (direct.provider().messages(), wrapped.provider().messages());
@@ -580,12 +603,27 @@ fn compared(agent: &Real, script: impl Fn() -> Script) -> Option<Row> {
         before.iter().filter(|seen| unstreamed(seen)).count(),
         "{said}: streaming stays streaming"
     );
-    let new = &wrapped.paths_in_home() - &direct.paths_in_home();
-    let new: BTreeSet<_> = new.into_iter().filter(|path| !is_a_log(path)).collect();
-    assert_eq!(new, BTreeSet::new(), "{said}: nothing in the home that a direct run would not have left");
+    assert_eq!(
+        left_by(&wrapped, &direct),
+        BTreeSet::new(),
+        "{said}: nothing in the home that a direct run would not have left"
+    );
     let row = Row { said, direct: direct.provider().billed(), wrapped: wrapped.provider().billed(), last };
     eprintln!("{row}");
-    Some(row)
+    Some(Ok(row))
+}
+
+/// What the wrapped run has left in its home and the direct one has not in its own.
+fn left_by(wrapped: &World, direct: &World) -> BTreeSet<String> {
+    // Sessions have names by chance; that there are some is what counts.
+    let alike = |path: String| match path.split_once("/sessions/") {
+        Some((folder, _)) => format!("{folder}/sessions"),
+        None => path,
+    };
+    let paths = |world: &World| -> BTreeSet<String> {
+        world.paths_in_home().into_iter().map(alike).filter(|path| !is_a_log(path)).collect()
+    };
+    &paths(wrapped) - &paths(direct)
 }
 
 /// Where agents keep a list of tools, or a log, for each MCP server there is; and logs of their own, which they may end
@@ -667,7 +705,7 @@ fn aider_pays_less_and_gives_the_same_answer() {
 #[test]
 #[ignore = "all agents, over six turns: `just agents`"]
 fn every_agent_pays_less_over_six_turns_and_leaves_nothing_behind() {
-    let all: Vec<&Real> = SHORT.into_iter().chain(MORE).collect();
+    let all: Vec<&Real> = MORE.iter().rev().chain(SHORT).collect();
     let mut rows = Vec::new();
     for agent in &all {
         let session = || match agent.reads {
@@ -707,25 +745,27 @@ fn an_agent_that_is_ended_or_killed_leaves_what_a_direct_run_leaves_and_two_at_o
         let waits = || -> Script { Box::new(|_| Turn::says("late").after(Duration::from_secs(600))) };
         let Some(direct) = agent.world(waits) else { continue };
         let said = format!("{} ({})", agent.name, agent.case);
-        let after = |world: &World, mut command: Command, kill: bool| {
-            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+        let after = |world: &World, mut command: Command, signal: Signal| {
+            command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+            let mut child = command.spawn().expect("it starts");
             eventually("it asks", || !world.provider().seen().is_empty());
-            if kill {
-                child.kill().expect("it is there");
-            } else {
-                terminate(child.id());
+            let pid = Pid::from_child(&child);
+            kill_process(pid, signal).expect("it is there");
+            // Some don't end while they wait for an answer; then what it is like to be killed counts.
+            let began = Instant::now();
+            while child.try_wait().expect("a child of ours").is_none() && began.elapsed() < GRACE {
+                std::thread::sleep(Duration::from_millis(20));
             }
+            let _ = kill_process_group(pid, Signal::KILL);
             let _ = child.wait();
         };
-        after(&direct, agent.direct(&direct), false);
-        for kill in [false, true] {
+        after(&direct, agent.direct(&direct), Signal::TERM);
+        for signal in [Signal::TERM, Signal::KILL] {
             let Some(wrapped) = agent.world(waits) else { continue };
-            after(&wrapped, agent.wrapped(&wrapped), kill);
-            let gone = || {
-                let new = &wrapped.paths_in_home() - &direct.paths_in_home();
-                new.into_iter().filter(|path| !is_a_log(path)).collect::<BTreeSet<_>>()
-            };
-            eventually(&format!("{said}: as if it had been run directly"), || gone().is_empty());
+            after(&wrapped, agent.wrapped(&wrapped), signal);
+            eventually(&format!("{said}: as if it had been run directly"), || {
+                left_by(&wrapped, &direct).is_empty()
+            });
         }
 
         let Some(world) = agent.world(|| agent.two_files()) else { continue };
