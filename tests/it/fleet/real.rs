@@ -748,7 +748,7 @@ fn an_agent_that_is_ended_or_killed_leaves_what_a_direct_run_leaves_and_two_at_o
         let after = |world: &World, mut command: Command, signal: Signal| {
             command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
             let mut child = command.spawn().expect("it starts");
-            eventually("it asks", || !world.provider().seen().is_empty());
+            eventually("it asks", || !world.provider().messages().is_empty());
             let pid = Pid::from_child(&child);
             kill_process(pid, signal).expect("it is there");
             // Some don't end while they wait for an answer; then what it is like to be killed counts.
