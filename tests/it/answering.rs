@@ -198,10 +198,14 @@ fn a_model_that_asks_for_ever_is_handed_to_its_client() {
 
 #[test]
 fn when_a_further_round_fails_the_client_gets_the_call_and_all_that_was_said() {
-    for failing in
-        [Turn::fails(529, "overloaded_error", "Overloaded"), Turn::says("x").ending(Ending::ResetAtOnce)]
-    {
-        let failing = failing.clone();
+    for failing in [
+        Turn::fails(529, "overloaded_error", "Overloaded"),
+        Turn::says("x").ending(Ending::ResetAtOnce),
+        // It breaks off, or fails, after its head and before its first word.
+        Turn::says("x").ending(Ending::ResetAfter(40)),
+        Turn::says("x").ending(Ending::CutAfter(40)),
+        Turn::says("x").without_words().ending(Ending::ErrorEvent("overloaded_error".to_owned())),
+    ] {
         let mut number = 0;
         let world = World::with(
             Rules::default(),
@@ -234,6 +238,30 @@ fn when_a_further_round_fails_the_client_gets_the_call_and_all_that_was_said() {
         assert_eq!(third.blocks()[0]["text"], "I go on without it.");
         proxy.drain();
     }
+}
+
+#[test]
+fn a_call_that_is_too_long_to_be_held_back_goes_to_the_client_whole() {
+    let query = "vol ".repeat(300_000);
+    let long = query.clone();
+    let world = World::with(
+        Rules::default(),
+        Box::new(move |_| {
+            let call = |query: &str| json!({"key": "0123456789abcdef", "query": query});
+            Turn::says("Hm.")
+                .and_calls("headroom_retrieve", call("short"))
+                .and_calls("headroom_retrieve", call(&long))
+                .at_pace(headroom::demo::script::Pace::Whole)
+        }),
+    );
+    let proxy = world.proxy_with(&["--answer-retrieval"]);
+    let reply = proxy.client().message(&talk().body());
+    let calls: Vec<Value> = reply.blocks().into_iter().filter(is_ours).collect();
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0]["input"]["query"], "short");
+    assert!(calls[1]["input"]["query"] == query.as_str(), "not a byte is lost");
+    assert_eq!(world.provider().messages().len(), 1, "nothing is asked again");
+    proxy.drain();
 }
 
 mod chat {

@@ -323,6 +323,26 @@ enum Went {
     Broken,
 }
 
+/// Which round of a turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nth {
+    /// The one that the client asked for.
+    First,
+    /// One of ours.
+    Further,
+}
+
+/// How a round ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// All is said: it is to be decided what comes after it.
+    Said,
+    /// Nothing is left to do: the client has left, or has all there was.
+    Left,
+    /// A further round broke off before the client had anything of it.
+    Silent,
+}
+
 /// A turn of the model's on its way to the client.
 struct Turn {
     asking: Asking,
@@ -343,15 +363,18 @@ enum After {
 
 impl Turn {
     async fn stream(&mut self, mut round: Round) -> Went {
+        let mut nth = Nth::First;
         loop {
-            match self.one_round(&mut round).await {
-                Ok(true) => {}
-                Ok(false) => return Went::Well,
-                Err(Broken) => return Went::Broken,
-            }
+            let went = self.one_round(&mut round, nth).await;
             drop(round);
-            match self.after().await {
-                After::Round(next) => round = *next,
+            let after = match went {
+                Ok(Ended::Said) => self.after().await,
+                Ok(Ended::Left) => return Went::Well,
+                Ok(Ended::Silent) => self.handed_over(),
+                Err(Broken) => return Went::Broken,
+            };
+            match after {
+                After::Round(next) => (round, nth) = (*next, Nth::Further),
                 After::Nothing(last) => {
                     for bytes in last {
                         if self.to.send(Ok(bytes)).await.is_err() {
@@ -364,34 +387,47 @@ impl Turn {
         }
     }
 
-    /// Relays one answer. `false` when there is nothing more to do: the client has left, or the answer
-    /// ended in a way that leaves nothing to decide.
-    async fn one_round(&mut self, round: &mut Round) -> Result<bool, Broken> {
+    /// Relays one answer.
+    async fn one_round(&mut self, round: &mut Round, nth: Nth) -> Result<Ended, Broken> {
         let mut events = Events::default();
+        // Until a further round has said something to the client, it can be taken as one that never came.
+        let mut silent = nth == Nth::Further;
         loop {
             let data = tokio::select! {
-                data = round.next() => data?,
-                () = self.to.closed() => return Ok(false),
+                data = round.next() => data,
+                () = self.to.closed() => return Ok(Ended::Left),
             };
-            let Some(data) = data else { break };
+            let data = match data {
+                Ok(Some(data)) => data,
+                Ok(None) => break,
+                Err(Broken) if silent => return Ok(Ended::Silent),
+                Err(Broken) => return Err(Broken),
+            };
             events.hear(&data);
             while let Some(event) = events.next() {
-                if let Some(bytes) = self.turning.take(&event)
-                    && self.to.send(Ok(bytes)).await.is_err()
-                {
-                    return Ok(false);
+                if silent && event.data.get("error").is_some_and(|error| !error.is_null()) {
+                    return Ok(Ended::Silent);
+                }
+                if let Some(bytes) = self.turning.take(&event) {
+                    silent &= event.is_silent() || event.data["type"] == "ping";
+                    if self.to.send(Ok(bytes)).await.is_err() {
+                        return Ok(Ended::Left);
+                    }
                 }
             }
         }
         let rest = events.rest();
-        if !self.turning.round_ended() {
-            // It ended early: what was held back is all there is.
-            for bytes in self.turning.let_go().into_iter().chain([rest]) {
-                let _ = self.to.send(Ok(bytes)).await;
-            }
-            return Ok(false);
+        if self.turning.round_ended() {
+            return Ok(Ended::Said);
         }
-        Ok(true)
+        if silent {
+            return Ok(Ended::Silent);
+        }
+        // It ended early: what was held back is all there is.
+        for bytes in self.turning.let_go().into_iter().chain([rest]) {
+            let _ = self.to.send(Ok(bytes)).await;
+        }
+        Ok(Ended::Left)
     }
 
     /// An answer that comes in one piece.
@@ -408,9 +444,14 @@ impl Turn {
                 match data {
                     Ok(Some(data)) => bytes.extend_from_slice(&data),
                     Ok(None) => break,
-                    Err(Broken) => {
+                    Err(Broken) if rounds.is_empty() => {
                         let _ = self.to.send(Ok(bytes.freeze())).await;
                         return Went::Broken;
+                    }
+                    // What was paid for is not lost: the client gets what came before.
+                    Err(Broken) => {
+                        bytes.clear();
+                        break;
                     }
                 }
                 if LONGEST_WHOLE < bytes.len() {
@@ -556,4 +597,18 @@ impl Turn {
 
 fn said(headers: &HeaderMap, name: hyper::header::HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_added_tool_costs_little_in_every_prompt() {
+        for (wire, most) in [(Wire::Anthropic, 102), (Wire::OpenAiChat, 108)] {
+            let cost = tokens::count(&format!(",{}", definition(wire).expect("offered"))).0;
+            assert!(cost <= most, "{}: {cost}", wire.name());
+        }
+        assert_eq!(definition(Wire::OpenAiResponses).or(definition(Wire::Gemini)), None);
+    }
 }
