@@ -99,12 +99,12 @@ fn body(envelope: &Envelope, turns: usize) -> String {
         ("cat app.log", log(150)),
         ("kubectl get pods -o json", rows(120)),
     ];
-    let outputs = outputs.iter().take(turns).enumerate();
+    let outputs = outputs.iter().take(turns);
     let asked = "Which service failed?";
     let body = match envelope.speaks {
         Speaks::Anthropic | Speaks::AnthropicInCloud => {
             let mut messages = vec![json!({"role": "user", "content": asked})];
-            for (at, (command, output)) in outputs {
+            for (at, (command, output)) in outputs.enumerate() {
                 let id = format!("toolu_{at}");
                 messages.push(json!({"role": "assistant", "content": [
                     {"type": "tool_use", "id": id, "name": "Bash", "input": {"command": command}}]}));
@@ -126,7 +126,7 @@ fn body(envelope: &Envelope, turns: usize) -> String {
         }
         Speaks::Chat => {
             let mut messages = vec![json!({"role": "user", "content": asked})];
-            for (at, (command, output)) in outputs {
+            for (at, (command, output)) in outputs.enumerate() {
                 let id = format!("call_{at}");
                 let arguments = json!({"command": command}).to_string();
                 messages.push(json!({"role": "assistant", "content": null, "tool_calls": [
@@ -141,7 +141,7 @@ fn body(envelope: &Envelope, turns: usize) -> String {
             let mut input = vec![
                 json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": asked}]}),
             ];
-            for (at, (command, output)) in outputs {
+            for (at, (command, output)) in outputs.enumerate() {
                 let id = format!("call_{at}");
                 let arguments = json!({"command": command}).to_string();
                 input.push(
@@ -154,7 +154,7 @@ fn body(envelope: &Envelope, turns: usize) -> String {
         }
         Speaks::Gemini | Speaks::CodeAssist => {
             let mut contents = vec![json!({"role": "user", "parts": [{"text": asked}]})];
-            for (command, output) in outputs.map(|(_, output)| output) {
+            for (command, output) in outputs {
                 contents.push(json!({"role": "model", "parts": [{"functionCall": {"name": "shell", "args": {"command": command}}}]}));
                 contents.push(json!({"role": "user", "parts": [{"functionResponse": {"name": "shell", "response": {"output": output}}}]}));
             }

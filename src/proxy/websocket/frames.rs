@@ -475,11 +475,11 @@ pub(super) mod tests {
         prop::collection::vec(prop_oneof![3 => message, 1 => bytes(126).prop_map(Sent::Beat)], 0..8)
     }
 
+    /// A text message, and the control frames between its parts.
+    type Told = (Vec<u8>, Vec<u8>);
+
     /// The bytes of it all, and the text messages in it with the control frames between their parts.
-    fn written(
-        sent: &[Sent],
-        mut key: impl FnMut() -> Option<[u8; 4]>,
-    ) -> (Vec<u8>, Vec<(Vec<u8>, Vec<u8>)>) {
+    fn written(sent: &[Sent], mut key: impl FnMut() -> Option<[u8; 4]>) -> (Vec<u8>, Vec<Told>) {
         let (mut bytes, mut texts) = (Vec::new(), Vec::new());
         for sent in sent {
             match sent {

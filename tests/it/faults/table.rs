@@ -399,7 +399,8 @@ pub const ROWS: &[Row] = &[
         id: "B17",
         fault: "the model asks for originals for ever",
         peer: "partial",
-        note: "does not arise: the proxy answers no call of the model's; originals are given by a tool that the agent runs, in rounds that the agent sees and bounds",
+        tests: &["answering::a_model_that_asks_for_ever_is_handed_to_its_client"],
+        note: "only with `--answer-retrieval`; otherwise originals are given by a tool that the agent runs, in rounds that it bounds",
         ..FAULT
     },
     Row {
