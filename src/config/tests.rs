@@ -49,6 +49,7 @@ profile = "aggressive"
 enabled = false
 quiet = true
 mcp = false
+answer_retrieval = true
 [originals]
 max_bytes = 2097152
 max_age = "2w"
@@ -73,6 +74,7 @@ my-gate = "http://127.0.0.1:4000"
     enabled = false
     quiet = true
     mcp = false
+    answer_retrieval = true
     originals.max_bytes = "2 MiB"
     originals.max_age = "14d"
     proxy.port = 8787
@@ -84,7 +86,7 @@ my-gate = "http://127.0.0.1:4000"
     upstreams.azure = "https://r.openai.azure.com"
     upstreams.my-gate = "http://127.0.0.1:4000"
     "#);
-    assert_eq!(config.rules[1].line, 14);
+    assert_eq!(config.rules[1].line, 15);
     assert_eq!(NAMES.len() + 3 + 3, shown.len());
 }
 

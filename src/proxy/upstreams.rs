@@ -440,7 +440,8 @@ mod tests {
             OPENAI => {
                 path.starts_with("/v1/")
                     && !begins(&["/v1/messages", "/v1/projects", "/v1/organizations"])
-                    && !path.contains(':')
+                    // A colon behind a model's name is Gemini's way to say what to do with it.
+                    && !(begins(&["/v1/models/"]) && path.contains(':'))
             }
             GEMINI => {
                 begins(&["/v1beta/", "/v1alpha/", "/upload/v1beta", "/upload/v1alpha"])
