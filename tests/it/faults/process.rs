@@ -131,10 +131,12 @@ fn a_key_is_found_in_no_file_and_no_word_of_ours() {
     let said = r#"{"error":{"message":"wrong key: sk-canary-7f3a"}}"#;
     let upstream = Fake::doing(move |heard, stream| {
         let answer = if heard.header("x-stream").is_some() {
-            [STREAM.as_bytes(), &chunk(format!("event: error\ndata: {said}\n\n").as_bytes()), b"0\r\n\r\n"]
+            let stream = STREAM.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+            [stream.as_bytes(), &chunk(format!("event: error\ndata: {said}\n\n").as_bytes()), b"0\r\n\r\n"]
                 .concat()
         } else {
-            let head = "HTTP/1.1 401 No\r\ncontent-type: application/json\r\ncontent-length";
+            let head =
+                "HTTP/1.1 401 No\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length";
             format!("{head}: {}\r\n\r\n{said}", said.len()).into_bytes()
         };
         let _ = stream.write_all(&answer);
