@@ -19,7 +19,7 @@ fn key_in(asked: &Asked<'_>) -> String {
     body[at..].chars().take_while(char::is_ascii_hexdigit).collect()
 }
 
-fn retrieves(asked: &Asked<'_>) -> Turn {
+pub(crate) fn retrieves(asked: &Asked<'_>) -> Turn {
     Turn::calls("headroom_retrieve", json!({"key": key_in(asked), "query": "vol-7731"}))
 }
 
@@ -37,7 +37,7 @@ fn given_back(body: &Value) -> Vec<String> {
 }
 
 /// Looks at rows, asks for an original, answers; asked again, looks up both at once; then answers.
-fn script() -> Script {
+pub(crate) fn script() -> Script {
     Box::new(|asked| match asked.turns() {
         0 => Turn::calls("Bash", json!({"command": "curl services"})).thinking_first("first the services"),
         1 => {

@@ -10,6 +10,7 @@
 mod anthropic;
 mod chat;
 mod events;
+mod responses;
 mod usage;
 
 use super::House;
@@ -39,6 +40,7 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
+use responses::Items;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::sync::Arc;
@@ -65,6 +67,7 @@ const MOST_HELD: usize = 1 << 20;
 pub(super) fn definition(wire: Wire) -> Option<&'static str> {
     static ANTHROPIC: OnceLock<String> = OnceLock::new();
     static CHAT: OnceLock<String> = OnceLock::new();
+    static RESPONSES: OnceLock<String> = OnceLock::new();
     let name = crate::conversation::RETRIEVAL_TOOL;
     let schema = || json!({"type": "object", "properties": tool::takes(), "required": tool::NEEDS});
     let text: &'static String = match wire {
@@ -75,7 +78,13 @@ pub(super) fn definition(wire: Wire) -> Option<&'static str> {
             let function = json!({"name": name, "description": tool::ABOUT, "parameters": schema()});
             json!({"type": "function", "function": function}).to_string()
         }),
-        Wire::OpenAiResponses | Wire::Gemini => return None,
+        // Unless it says that it is not strict, every argument must be given there.
+        Wire::OpenAiResponses => RESPONSES.get_or_init(|| {
+            json!({"type": "function", "name": name, "description": tool::ABOUT, "parameters": schema(),
+                "strict": false})
+            .to_string()
+        }),
+        Wire::Gemini => return None,
     };
     Some(text)
 }
@@ -214,6 +223,7 @@ pub(super) async fn converse(
         let _open = open;
         let turning: Box<dyn Turning> = match wire {
             Wire::OpenAiChat => Box::<Chat>::default(),
+            Wire::OpenAiResponses => Box::<Items>::default(),
             _ => Box::<Messages>::default(),
         };
         let mut turn = Turn { asking, to, turning, body, added: 0 };
@@ -405,7 +415,7 @@ impl Turn {
             };
             events.hear(&data);
             while let Some(event) = events.next() {
-                if silent && event.data.get("error").is_some_and(|error| !error.is_null()) {
+                if silent && says_that_it_failed(&event) {
                     return Ok(Ended::Silent);
                 }
                 if let Some(bytes) = self.turning.take(&event) {
@@ -595,6 +605,12 @@ impl Turn {
     }
 }
 
+/// True for an event in which the provider gives a round up.
+fn says_that_it_failed(event: &Event) -> bool {
+    let error = event.data.get("error").is_some_and(|error| !error.is_null());
+    error || matches!(event.data["type"].as_str(), Some("error" | "response.failed"))
+}
+
 fn said(headers: &HeaderMap, name: hyper::header::HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
 }
@@ -605,10 +621,10 @@ mod tests {
 
     #[test]
     fn the_added_tool_costs_little_in_every_prompt() {
-        for (wire, most) in [(Wire::Anthropic, 102), (Wire::OpenAiChat, 108)] {
+        for (wire, most) in [(Wire::Anthropic, 102), (Wire::OpenAiChat, 108), (Wire::OpenAiResponses, 109)] {
             let cost = tokens::count(&format!(",{}", definition(wire).expect("offered"))).0;
             assert!(cost <= most, "{}: {cost}", wire.name());
         }
-        assert_eq!(definition(Wire::OpenAiResponses).or(definition(Wire::Gemini)), None);
+        assert_eq!(definition(Wire::Gemini), None);
     }
 }

@@ -6,10 +6,11 @@
 //! between. *Invariant:* what was put in once is put in again in every later request of that history,
 //! else the provider's cache and the model's signed thoughts would not hold.
 //!
-//! On [`Wire::Anthropic`] and [`Wire::OpenAiChat`]; on the others nothing is offered.
+//! On [`Wire::Anthropic`], [`Wire::OpenAiChat`] and [`Wire::OpenAiResponses`]; elsewhere nothing is offered.
 
 pub mod anthropic;
 pub mod chat;
+pub mod responses;
 
 use super::splice::{Put, put};
 use super::{Caller, Writes, chain};
@@ -49,7 +50,8 @@ pub fn offer(body: Bytes, caller: &Caller, store: &Store, definition: &str) -> (
     let list = match caller.wire {
         Wire::Anthropic => anthropic::tool_list(&body),
         Wire::OpenAiChat => chat::tool_list(&body),
-        Wire::OpenAiResponses | Wire::Gemini => None,
+        Wire::OpenAiResponses => responses::tool_list(&body),
+        Wire::Gemini => None,
     };
     let Some(list) = list else { return (body, false) };
     let Some(conversation) = caller.wire.read(&body) else { return (body, false) };
@@ -82,19 +84,23 @@ pub fn put_back(body: Bytes, wire: Wire, chains: &[Chain], store: &Store) -> Byt
         return body;
     }
     let mut puts = Vec::new();
-    for turn in turns(&conversation) {
+    for turn in turns(&conversation, wire) {
         let Some(after) = turn.first.checked_sub(1).map(|before| chains[before]) else { continue };
         let blocks = &conversation.blocks[turn.first..turn.end];
         let shown = match wire {
             Wire::Anthropic => anthropic::shown(&body, blocks),
             Wire::OpenAiChat => chat::shown(&body, blocks),
-            Wire::OpenAiResponses | Wire::Gemini => continue,
+            Wire::OpenAiResponses => responses::shown(&body, blocks),
+            Wire::Gemini => continue,
         };
         let Ok(Some(hidden)) = store.hidden(after, digest(&shown)) else { continue };
         let put = match wire {
             Wire::OpenAiChat => serde_json::from_str(&hidden)
                 .ok()
                 .and_then(|hidden| chat::puts(&body, &conversation.blocks[turn.first], &hidden)),
+            Wire::OpenAiResponses => {
+                serde_json::from_str(&hidden).ok().and_then(|hidden| responses::puts(&body, blocks, &hidden))
+            }
             _ => serde_json::from_str(&hidden)
                 .ok()
                 .and_then(|hidden| anthropic::puts(&body, &conversation, turn.first, turn.end, &hidden)),
@@ -123,21 +129,25 @@ fn digest(shown: &[String]) -> Chain {
     Chain(digest)
 }
 
-/// A model's message: its blocks.
+/// What the model said at once: its blocks.
 struct ModelTurn {
     first: usize,
     end: usize,
 }
 
-/// The model's messages of a history.
-fn turns(conversation: &Conversation) -> Vec<ModelTurn> {
+/// What the model said, turn for turn: a message of it, or all its items in a row where each stands for itself.
+fn turns(conversation: &Conversation, wire: Wire) -> Vec<ModelTurn> {
+    let in_items = wire == Wire::OpenAiResponses;
     let mut turns: Vec<ModelTurn> = Vec::new();
     for (number, block) in conversation.blocks.iter().enumerate() {
         if block.role != Role::Assistant {
             continue;
         }
         match turns.last_mut() {
-            Some(last) if last.end == number && conversation.blocks[last.first].message == block.message => {
+            Some(last)
+                if last.end == number
+                    && (in_items || conversation.blocks[last.first].message == block.message) =>
+            {
                 last.end += 1;
             }
             _ => turns.push(ModelTurn { first: number, end: number + 1 }),
