@@ -210,7 +210,10 @@ impl Trip<'_> {
         let caller = self.caller(&head.headers, wire, writes);
         let (room, came) = (house.clone(), body.clone());
         // What is compressed or signed comes from a client that has tools of its own.
-        let may_offer = holds != Holds::Batch && coding.is_none() && !client::signs(&head.headers);
+        let may_offer = holds != Holds::Batch
+            && coding.is_none()
+            && !client::signs(&head.headers)
+            && answering::is_readable(wire, self.target);
         let work = move || {
             let mut offered = false;
             let done = catch_unwind(AssertUnwindSafe(|| {

@@ -8,6 +8,7 @@ mod world;
 
 mod agents;
 mod answering;
+mod answering_gemini;
 mod answering_responses;
 mod bench;
 mod claude;

@@ -10,6 +10,7 @@
 mod anthropic;
 mod chat;
 mod events;
+mod gemini;
 mod responses;
 mod usage;
 
@@ -33,6 +34,7 @@ use anthropic::Messages;
 use bytes::{Bytes, BytesMut};
 use chat::Chat;
 use events::{Event, Events};
+use gemini::Gemini;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -63,14 +65,15 @@ const LONGEST_WHOLE: usize = 16 << 20;
 /// Bytes of our tool's call that are held back; a longer one goes to the client.
 const MOST_HELD: usize = 1 << 20;
 
-/// Our tool, as it stands in a tool list of this wire; the same bytes always. `None` where it is not offered.
-pub(super) fn definition(wire: Wire) -> Option<&'static str> {
+/// Our tool, as it stands in a tool list of this wire; the same bytes always.
+pub(super) fn definition(wire: Wire) -> &'static str {
     static ANTHROPIC: OnceLock<String> = OnceLock::new();
     static CHAT: OnceLock<String> = OnceLock::new();
     static RESPONSES: OnceLock<String> = OnceLock::new();
+    static GEMINI: OnceLock<String> = OnceLock::new();
     let name = crate::conversation::RETRIEVAL_TOOL;
     let schema = || json!({"type": "object", "properties": tool::takes(), "required": tool::NEEDS});
-    let text: &'static String = match wire {
+    match wire {
         Wire::Anthropic => ANTHROPIC.get_or_init(|| {
             json!({"name": name, "description": tool::ABOUT, "input_schema": schema()}).to_string()
         }),
@@ -84,9 +87,10 @@ pub(super) fn definition(wire: Wire) -> Option<&'static str> {
                 "strict": false})
             .to_string()
         }),
-        Wire::Gemini => return None,
-    };
-    Some(text)
+        Wire::Gemini => GEMINI.get_or_init(|| {
+            json!({"name": name, "description": tool::ABOUT, "parameters": schema()}).to_string()
+        }),
+    }
 }
 
 /// What the client sees of a turn, in the way of one wire.
@@ -163,10 +167,15 @@ enum GoesOn {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offered;
 
+/// Whether what is asked at this path and query is answered in a way that can be read here.
+pub(super) fn is_readable(wire: Wire, target: &str) -> bool {
+    wire != Wire::Gemini || gemini::is_readable(target)
+}
+
 /// Puts our tool in where it may stand. `true` when the request offers it.
 pub(super) fn offer(body: Bytes, caller: &Caller, house: &House) -> (Bytes, bool) {
-    match (&house.store, definition(caller.wire)) {
-        (Some(store), Some(definition)) if house.answers => hidden::offer(body, caller, store, definition),
+    match &house.store {
+        Some(store) if house.answers => hidden::offer(body, caller, store, definition(caller.wire)),
         _ => (body, false),
     }
 }
@@ -224,7 +233,8 @@ pub(super) async fn converse(
         let turning: Box<dyn Turning> = match wire {
             Wire::OpenAiChat => Box::<Chat>::default(),
             Wire::OpenAiResponses => Box::<Items>::default(),
-            _ => Box::<Messages>::default(),
+            Wire::Gemini => Box::<Gemini>::default(),
+            Wire::Anthropic => Box::<Messages>::default(),
         };
         let mut turn = Turn { asking, to, turning, body, added: 0 };
         let went = if streams { turn.stream(heard).await } else { turn.whole(heard).await };
@@ -621,10 +631,14 @@ mod tests {
 
     #[test]
     fn the_added_tool_costs_little_in_every_prompt() {
-        for (wire, most) in [(Wire::Anthropic, 102), (Wire::OpenAiChat, 108), (Wire::OpenAiResponses, 109)] {
-            let cost = tokens::count(&format!(",{}", definition(wire).expect("offered"))).0;
+        for (wire, most) in [
+            (Wire::Anthropic, 102),
+            (Wire::OpenAiChat, 108),
+            (Wire::OpenAiResponses, 109),
+            (Wire::Gemini, 101),
+        ] {
+            let cost = tokens::count(&format!(",{}", definition(wire))).0;
             assert!(cost <= most, "{}: {cost}", wire.name());
         }
-        assert_eq!(definition(Wire::Gemini), None);
     }
 }

@@ -5,11 +5,10 @@
 //! further round is added at the end. *Invariant:* no byte of the client's is changed: all is put in
 //! between. *Invariant:* what was put in once is put in again in every later request of that history,
 //! else the provider's cache and the model's signed thoughts would not hold.
-//!
-//! On [`Wire::Anthropic`], [`Wire::OpenAiChat`] and [`Wire::OpenAiResponses`]; elsewhere nothing is offered.
 
 pub mod anthropic;
 pub mod chat;
+pub mod gemini;
 pub mod responses;
 
 use super::splice::{Put, put};
@@ -51,7 +50,7 @@ pub fn offer(body: Bytes, caller: &Caller, store: &Store, definition: &str) -> (
         Wire::Anthropic => anthropic::tool_list(&body),
         Wire::OpenAiChat => chat::tool_list(&body),
         Wire::OpenAiResponses => responses::tool_list(&body),
-        Wire::Gemini => None,
+        Wire::Gemini => gemini::tool_list(&body),
     };
     let Some(list) = list else { return (body, false) };
     let Some(conversation) = caller.wire.read(&body) else { return (body, false) };
@@ -91,7 +90,7 @@ pub fn put_back(body: Bytes, wire: Wire, chains: &[Chain], store: &Store) -> Byt
             Wire::Anthropic => anthropic::shown(&body, blocks),
             Wire::OpenAiChat => chat::shown(&body, blocks),
             Wire::OpenAiResponses => responses::shown(&body, blocks),
-            Wire::Gemini => continue,
+            Wire::Gemini => gemini::shown(&body, blocks),
         };
         let Ok(Some(hidden)) = store.hidden(after, digest(&shown)) else { continue };
         let put = match wire {
@@ -101,6 +100,9 @@ pub fn put_back(body: Bytes, wire: Wire, chains: &[Chain], store: &Store) -> Byt
             Wire::OpenAiResponses => {
                 serde_json::from_str(&hidden).ok().and_then(|hidden| responses::puts(&body, blocks, &hidden))
             }
+            Wire::Gemini => serde_json::from_str(&hidden)
+                .ok()
+                .and_then(|hidden| gemini::puts(&body, &conversation, turn.first, turn.end, &hidden)),
             _ => serde_json::from_str(&hidden)
                 .ok()
                 .and_then(|hidden| anthropic::puts(&body, &conversation, turn.first, turn.end, &hidden)),
@@ -135,9 +137,9 @@ struct ModelTurn {
     end: usize,
 }
 
-/// What the model said, turn for turn: a message of it, or all its items in a row where each stands for itself.
+/// What the model said, turn for turn: a message of it, or all in a row where it is written in several.
 fn turns(conversation: &Conversation, wire: Wire) -> Vec<ModelTurn> {
-    let in_items = wire == Wire::OpenAiResponses;
+    let in_a_row = matches!(wire, Wire::OpenAiResponses | Wire::Gemini);
     let mut turns: Vec<ModelTurn> = Vec::new();
     for (number, block) in conversation.blocks.iter().enumerate() {
         if block.role != Role::Assistant {
@@ -146,7 +148,7 @@ fn turns(conversation: &Conversation, wire: Wire) -> Vec<ModelTurn> {
         match turns.last_mut() {
             Some(last)
                 if last.end == number
-                    && (in_items || conversation.blocks[last.first].message == block.message) =>
+                    && (in_a_row || conversation.blocks[last.first].message == block.message) =>
             {
                 last.end += 1;
             }
