@@ -1,6 +1,7 @@
 //! `headroom unwrap`: undoes what wrapping changed in files of the user's, and says what it undid.
 
 use super::term::{self, Failure, Verdict, exit};
+use super::wrap;
 use crate::agent::patch::{How, Journals, Undone};
 use crate::agent::run_folder;
 use crate::config::{self, Flags};
@@ -24,6 +25,10 @@ pub fn run(args: Args) -> Verdict {
     run_folder::sweep(&config.data_dir().join("runs"));
     let undone = Journals::below(config.data_dir()).undo(&args.agent);
     if undone.is_empty() {
+        // A name that is none was misspelt: what was meant may still be changed.
+        if !args.agent.is_empty() {
+            wrap::find(&args.agent, &config.agents_dir())?;
+        }
         term::say(match args.agent.as_str() {
             "" => "nothing to undo: no file is changed".to_owned(),
             agent => format!("nothing to undo: no file is changed for {agent}"),

@@ -122,6 +122,8 @@ fn unwrap_undoes_everything_says_what_and_lets_the_users_own_edits_stay() {
         world.run(&["unwrap", "claude"]).succeeded(),
         "nothing to undo: no file is changed for claude\n"
     );
+    let said = world.run(&["unwrap", "cluade"]).failed_with(2);
+    assert!(said.contains("no agent is called `cluade`"), "a slip is no all-clear: {said}");
     let said = world.run(&["unwrap", "other"]).succeeded();
     assert!(said.ends_with(&format!("settings.json: provider.baseUrl is \"{upstream}\" again\n")), "{said}");
     assert_eq!(fs::read_to_string(&path).expect("it is there"), before);
