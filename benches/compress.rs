@@ -4,9 +4,9 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use headroom::compress::{Allowance, Effort, Hint, Loss, json};
+use headroom::compress::{Allowance, Hint, json};
 use headroom::tokens;
-use headroom::units::{Key, Work};
+use headroom::units::Key;
 
 fn main() {
     tokens::warm();
@@ -33,7 +33,7 @@ fn rows(count: usize) -> String {
 #[divan::bench(args = [10, 130, 1_000, 2_000])]
 fn json_lossless(bencher: Bencher, count: usize) {
     let text = rows(count);
-    let allowance = Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX) };
+    let allowance = Allowance::lossless();
     bencher
         .counter(BytesCount::of_str(&text))
         .bench(|| json::compress(divan::black_box(&text), &Hint::default(), &allowance));
@@ -43,7 +43,7 @@ fn json_lossless(bencher: Bencher, count: usize) {
 fn json_rows_chosen(bencher: Bencher, count: usize) {
     let text = rows(count);
     let Some(key) = Key::parse("0123456789abcdef0123") else { return };
-    let allowance = Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+    let allowance = Allowance::kept_under(&key);
     let hint = Hint { query: "which payment failed?", ..Hint::default() };
     bencher
         .counter(BytesCount::of_str(&text))
@@ -73,8 +73,7 @@ mod lines {
     #[divan::bench(args = [30, 300, 3_000, 30_000])]
     fn log_shortened(bencher: Bencher, count: usize) {
         let (text, key) = (service_log(count), key());
-        let allowance =
-            Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+        let allowance = Allowance::kept_under(&key);
         let hint = Hint { query: "what became of order 12345?", ..Hint::default() };
         bencher
             .counter(BytesCount::of_str(&text))
@@ -84,7 +83,7 @@ mod lines {
     #[divan::bench(args = [30, 300, 3_000])]
     fn log_lossless(bencher: Bencher, count: usize) {
         let text = service_log(count);
-        let allowance = Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX) };
+        let allowance = Allowance::lossless();
         bencher
             .counter(BytesCount::of_str(&text))
             .bench(|| log::compress(divan::black_box(&text), &Hint::default(), &allowance));
@@ -93,8 +92,7 @@ mod lines {
     #[divan::bench(args = [1, 5, 50])]
     fn build_shortened(bencher: Bencher, runs: usize) {
         let (text, key) = (include_str!("../tests/fixtures/lines/pytest_v.txt").repeat(runs), key());
-        let allowance =
-            Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+        let allowance = Allowance::kept_under(&key);
         bencher
             .counter(BytesCount::of_str(&text))
             .bench(|| build::compress(divan::black_box(&text), &Hint::default(), &allowance));
@@ -106,7 +104,7 @@ mod lines {
             format!("src/shop/orders/part{}.rs:{}:    let order = open({n});\n", n / 12, 1 + n % 12 * 9)
         };
         let text: String = (0..hits).map(hit).collect();
-        let allowance = Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX) };
+        let allowance = Allowance::lossless();
         bencher
             .counter(BytesCount::of_str(&text))
             .bench(|| search::compress(divan::black_box(&text), &Hint::default(), &allowance));

@@ -43,12 +43,24 @@ pub fn is_marker(line: &str) -> bool {
 pub struct Markers<'a> {
     key: &'a Key,
     named: bool,
+    lines_before: usize,
 }
 
 impl<'a> Markers<'a> {
     /// The markers of a text whose original is kept under `key`.
     pub fn of(key: &'a Key) -> Markers<'a> {
-        Markers { key, named: false }
+        Markers { key, named: false, lines_before: 0 }
+    }
+
+    /// The markers of a part of such a text: `lines_before` of its lines stand before the part, and when
+    /// `named`, the key has been told there.
+    pub fn of_part(key: &'a Key, lines_before: usize, named: bool) -> Markers<'a> {
+        Markers { key, named, lines_before }
+    }
+
+    /// The number of a line in the whole text, counted from 1; `line` is its place in this part, counted from 0.
+    pub fn number(&self, line: usize) -> usize {
+        self.lines_before + line + 1
     }
 
     /// The next gap, in reading order.

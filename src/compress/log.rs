@@ -17,7 +17,7 @@ use crate::units::Key;
 /// when the result would not be shorter.
 pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Result<Shortened, Refusal> {
     let shown = match allowance.loss {
-        Loss::KeptUnder(key) => shorten(text, hint, allowance.effort, key)?,
+        Loss::KeptUnder(key) => shorten(text, hint, allowance, key)?,
         Loss::Nothing => None,
     };
     let (text, left_out) = exact::unless_worth_it(text, shown)?;
@@ -29,18 +29,24 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
 pub(super) fn shorten(
     text: &str,
     hint: &Hint<'_>,
-    effort: Effort,
+    allowance: &Allowance<'_>,
     key: &Key,
 ) -> Result<Option<String>, Refusal> {
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
     let Some(digest) = Digest::of(&lines) else { return Ok(None) };
     // Generously at first: what fits is shown. Only where that would be much is less shown.
-    let keep = Measure::of(effort, hint)
+    let keep = Measure::of(allowance.effort, hint)
         .map(|measure| choose(&digest, hint, &measure))
         .into_iter()
         .reduce(|generous, tight| if fits(&lines, &generous) { generous } else { tight })
         .unwrap_or_default();
-    let shown = digest.write(&keep, LEAST, &mut Markers::of(key), |_| Vec::new(), |_| false);
+    let shown = digest.write(
+        &keep,
+        LEAST,
+        &mut Markers::of_part(key, allowance.part.lines_before, allowance.part.key_named),
+        |_| Vec::new(),
+        |_| false,
+    );
     if text.len() <= shown.len() {
         return Ok(None);
     }

@@ -6,13 +6,21 @@
 //! *Invariant:* what decodes back exactly is decoded and compared before it is
 //! returned. *Invariant:* nothing is left out without a marker at that place.
 
+pub mod blob;
 pub mod build;
+pub mod config;
 pub mod content;
+pub mod diff;
 pub mod json;
 pub mod lines;
+pub mod listing;
 pub mod log;
+pub mod mixed;
 pub mod search;
+pub mod table;
+pub mod trace;
 
+use crate::marker::Markers;
 use crate::refusal::Refusal;
 use crate::tokens;
 use crate::units::{Key, Tokens, Work};
@@ -59,6 +67,35 @@ pub struct Allowance<'a> {
     pub effort: Effort,
     /// Bytes that may be looked at.
     pub work: Work,
+    /// Where the text stands, when it is a part of a longer one.
+    pub part: Part,
+}
+
+/// Where a text stands in the one that the key is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Lines of the whole before it.
+    pub lines_before: usize,
+    /// True when a marker before it has named the key.
+    pub key_named: bool,
+}
+
+impl<'a> Allowance<'a> {
+    /// Nothing may be left out; as much may be looked at as there is.
+    pub fn lossless() -> Allowance<'a> {
+        let part = Part::default();
+        Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX), part }
+    }
+
+    /// What is not needed now may be left out, and is kept under `key`.
+    pub fn kept_under(key: &'a Key) -> Allowance<'a> {
+        Allowance { loss: Loss::KeptUnder(key), ..Allowance::lossless() }
+    }
+
+    /// The markers of a text that may be shortened so.
+    pub fn markers(&self, key: &'a Key) -> Markers<'a> {
+        Markers::of_part(key, self.part.lines_before, self.part.key_named)
+    }
 }
 
 /// A shorter text.
@@ -83,8 +120,22 @@ pub enum Kind {
     Log,
     /// What a compiler, a package manager or a test runner prints.
     Build,
+    /// A crash: stack frames and hardly anything else.
+    Trace,
     /// `file:line:text` hits.
     Search,
+    /// Names of files, processes, packages, pods: one a line, perhaps with columns.
+    Listing,
+    /// Changes: a diff, a patch, a history of commits, a blame.
+    Diff,
+    /// Rows of cells: CSV, TSV, a Markdown or a database's table.
+    Table,
+    /// Settings or locked versions: TOML, YAML, INI, lock files.
+    Config,
+    /// What nobody reads: base64, hex dumps, minified code, one huge line.
+    Blob,
+    /// Parts of several kinds: JSON in a text, a text round JSON.
+    Mixed,
     /// Source or another file, read to be edited.
     Read,
     /// Anything else.
@@ -98,7 +149,14 @@ impl Kind {
             Kind::Json => "json",
             Kind::Log => "log",
             Kind::Build => "build",
+            Kind::Trace => "trace",
             Kind::Search => "search",
+            Kind::Listing => "listing",
+            Kind::Diff => "diff",
+            Kind::Table => "table",
+            Kind::Config => "config",
+            Kind::Blob => "blob",
+            Kind::Mixed => "mixed",
             Kind::Read => "read",
             Kind::Other => "other",
         }
@@ -124,7 +182,7 @@ pub fn worth_it(before: Tokens, after: Tokens, left_out: bool) -> bool {
 pub fn warm() {
     tokens::warm();
     let line = "2026-01-01T00:00:00Z ERROR src/main.rs:1:1: a line to warm up with\n".repeat(40);
-    let allowance = Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(1 << 20) };
+    let allowance = Allowance::lossless();
     let hint = Hint { tool: "Bash", command: "cargo test 2>&1 | tail -40", ..Hint::default() };
     let _ = compress(&line, &hint, &allowance);
     let _ = log::compress(&line, &hint, &allowance);
@@ -150,7 +208,14 @@ pub fn compress(
         Kind::Json => json::compress(text, hint, allowance),
         Kind::Log => log::compress(text, hint, allowance),
         Kind::Build => build::compress(text, hint, allowance),
+        Kind::Trace => trace::compress(text, hint, allowance),
         Kind::Search => search::compress(text, hint, allowance),
+        Kind::Listing => listing::compress(text, hint, allowance),
+        Kind::Diff => diff::compress(text, hint, allowance),
+        Kind::Table => table::compress(text, hint, allowance),
+        Kind::Config => config::compress(text, hint, allowance),
+        Kind::Blob => blob::compress(text, hint, allowance),
+        Kind::Mixed => mixed::compress(text, hint, allowance),
         Kind::Read => Err(Refusal::ExactRead),
         Kind::Other => Err(Refusal::NoCompressor),
     };

@@ -7,7 +7,7 @@
 mod door;
 mod tools;
 
-use crate::compress::{self, Allowance, Effort, Hint, Loss};
+use crate::compress::{self, Allowance, Hint};
 use crate::ledger::price::Prices;
 use crate::ledger::report::{By, Report, savings_said};
 use crate::retrieve::{self, page};
@@ -167,7 +167,7 @@ impl Server {
             query: given.text("query").unwrap_or_default(),
             ..Hint::default()
         };
-        let allowance = Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(WORK) };
+        let allowance = Allowance { work: Work(WORK), ..Allowance::kept_under(&key) };
         let shortened = match compress::compress(text, &hint, &allowance) {
             Ok(shortened) => shortened,
             Err((_, because)) => {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 /// Version of the rules by which a text is shortened; frozen per session.
 ///
 /// A change of anything that decides what is sent for a text counts it up.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 3;
 
 /// Bytes that the compressors may look at for one request; what is over goes verbatim.
 ///
@@ -741,6 +741,7 @@ fn job(text: Arc<str>, key: Key, told: Arc<policy::Told>, terms: Terms) -> Job {
             loss: if terms.loss_allowed { Loss::KeptUnder(&key) } else { Loss::Nothing },
             effort: terms.effort,
             work: Work(WORK_PER_REQUEST),
+            part: compress::Part::default(),
         };
         compress::compress(&text, &hint, &allowance).map_err(|(kind, because)| {
             let withheld = terms.wanted_loss && !terms.loss_allowed && because == Refusal::NoGain;

@@ -28,7 +28,7 @@ const NAMED_PART: usize = 8;
 /// A [`Refusal`] when nothing may be left out, or when the result would not be shorter.
 pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Result<Shortened, Refusal> {
     let shown = match allowance.loss {
-        Loss::KeptUnder(key) => shorten(text, hint, allowance.effort, key)?,
+        Loss::KeptUnder(key) => shorten(text, hint, allowance, key)?,
         Loss::Nothing => None,
     };
     let (text, left_out) = exact::unless_worth_it(text, shown)?;
@@ -40,18 +40,18 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
 pub(super) fn shorten(
     text: &str,
     hint: &Hint<'_>,
-    effort: Effort,
+    allowance: &Allowance<'_>,
     key: &Key,
 ) -> Result<Option<String>, Refusal> {
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
     let Some(digest) = Digest::of(&lines) else { return Ok(None) };
     let output = Output::of(&digest);
-    let keep = output.choose(hint, &Measure::of(effort, hint));
+    let keep = output.choose(hint, &Measure::of(allowance.effort, hint));
     let named = output.names_fit(text.len());
     let shown = digest.write(
         &keep,
         LEAST,
-        &mut Markers::of(key),
+        &mut Markers::of_part(key, allowance.part.lines_before, allowance.part.key_named),
         |gap| output.describe(gap, named),
         |line| output.covers(line),
     );

@@ -2,7 +2,7 @@ use super::super::content;
 use super::super::lines::verbatim_subsequence;
 use super::*;
 use crate::tokens;
-use crate::units::{Key, Work};
+use crate::units::Key;
 
 const CARGO_BUILD: &str = include_str!("../../../tests/fixtures/lines/cargo_build.txt");
 const CARGO_TEST: &str = include_str!("../../../tests/fixtures/lines/cargo_test.txt");
@@ -15,7 +15,7 @@ const TSC: &str = include_str!("../../../tests/fixtures/lines/tsc.txt");
 #[track_caller]
 fn shortened(text: &str) -> String {
     let key = Key::parse("0123456789abcdef0123").expect("a key");
-    let allowance = Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+    let allowance = Allowance::kept_under(&key);
     let short = compress(text, &Hint::default(), &allowance).expect("shorter").text;
     assert!(verbatim_subsequence(text, &short));
     short
@@ -103,7 +103,7 @@ fn every_error_of_a_compiler_is_shown() {
 
 fn compress_or_same(text: &str) -> String {
     let key = Key::parse("0123456789abcdef0123").expect("a key");
-    let allowance = Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+    let allowance = Allowance::kept_under(&key);
     compress(text, &Hint::default(), &allowance).map_or_else(|_| text.to_owned(), |short| short.text)
 }
 

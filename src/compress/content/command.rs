@@ -7,8 +7,7 @@
 
 use super::super::Kind;
 use super::programs::{
-    DATA_PLACES, FILE_PRINTERS, FILTERS, JSON_LINES_NAMES, JSON_NAMES, LOG_NAMES, OPEN_NAMES, PROGRAMS,
-    RUNNERS, WRAPPERS,
+    DATA_PLACES, FILE_NAMES, FILE_PRINTERS, FILTERS, OPEN_NAMES, PROGRAMS, RUNNERS, WRAPPERS, Writer,
 };
 
 /// What a tool or a command says of its text.
@@ -16,8 +15,8 @@ use super::programs::{
 pub enum About {
     /// The text is of this kind.
     Is(Kind),
-    /// The text is a `.json` file: rows of data, or a configuration that may be edited.
-    DataOrConfig,
+    /// The text is a file of this kind: data, or settings that may be edited.
+    File(Kind),
     /// Nothing is known.
     Unknown,
 }
@@ -45,7 +44,7 @@ pub fn about(command: &str) -> About {
         found = match (found, its) {
             // One part that may be edited keeps the whole text.
             (About::Is(Kind::Read), _) | (_, About::Is(Kind::Read)) => return About::Is(Kind::Read),
-            (About::DataOrConfig, _) | (_, About::DataOrConfig) => About::DataOrConfig,
+            (About::File(kind), _) | (_, About::File(kind)) => About::File(kind),
             (About::Unknown, its) => its,
             (found, About::Unknown) => found,
             (found, its) if found == its => found,
@@ -314,12 +313,9 @@ fn about_file(file: &str) -> About {
     if number {
         // `head -n 20 FILE`: the count of an option.
         About::Unknown
-    } else if ends(LOG_NAMES) {
-        About::Is(Kind::Log)
-    } else if ends(JSON_LINES_NAMES) || data && ends(JSON_NAMES) || lower == "package-lock.json" {
-        About::Is(Kind::Json)
-    } else if ends(JSON_NAMES) {
-        About::DataOrConfig
+    } else if let Some((_, kind, writer)) = FILE_NAMES.iter().find(|(names, ..)| ends(names)) {
+        // What lies where nothing is written by hand is nobody's settings.
+        if *writer == Writer::Person && !data { About::File(*kind) } else { About::Is(*kind) }
     } else if ends(OPEN_NAMES) || data && !name.contains('.') {
         About::Unknown
     } else {
@@ -366,7 +362,7 @@ mod tests {
             ("head -50 Makefile", read),
             ("cat a.py && pytest", read),
             ("cat src/main.rs | wc -l", About::Unknown),
-            ("cat package.json", About::DataOrConfig),
+            ("cat package.json", About::File(Kind::Json)),
             ("cat /tmp/out.json", json),
             ("cat data/rows.jsonl", json),
             ("cat out.txt", About::Unknown),
@@ -374,7 +370,7 @@ mod tests {
             ("grep -rn 'a && b' . 2>/dev/null", search),
             ("find . -name '*.rs' | xargs grep -n foo", search),
             ("git grep -n foo", search),
-            ("git diff", About::Is(Kind::Other)),
+            ("git diff", About::Is(Kind::Diff)),
             ("git show HEAD:src/a.rs", read),
             ("curl -s http://x | jq .", json),
             ("echo hi", About::Unknown),

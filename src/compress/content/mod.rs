@@ -7,7 +7,10 @@
 
 mod command;
 mod programs;
+mod sample;
 mod shape;
+
+pub use sample::Sample;
 
 use super::{Hint, Kind};
 use command::About;
@@ -18,7 +21,7 @@ pub fn kind_of(text: &str, hint: &Hint<'_>) -> Kind {
     match about_tool(hint) {
         About::Is(Kind::Read) => Kind::Read,
         About::Is(kind) => confirmed(kind, text),
-        About::DataOrConfig => data_or_read(text),
+        About::File(kind) => data_or_read(kind, text),
         About::Unknown => shape(),
     }
 }
@@ -55,19 +58,31 @@ fn confirmed(kind: Kind, text: &str) -> Kind {
         (_, Kind::Json) => Kind::Json,
         (Kind::Search, _) if shape::has_hits(text) => Kind::Search,
         (Kind::Search | Kind::Json, other) => other,
+        (Kind::Diff, _) => Kind::Diff,
+        (kind, Kind::Other | Kind::Read) => kind,
+        (Kind::Listing | Kind::Table | Kind::Config | Kind::Blob | Kind::Trace, shape) => shape,
         // The log of a build, and a program under `cargo run` that logs.
         (Kind::Log | Kind::Build, Kind::Log | Kind::Build) => shape,
         (kind, _) => kind,
     }
 }
 
-/// A `.json` file that a shell printed: rows are data, an object is likely a configuration.
+/// A file of data or settings that a shell printed: rows are data, a short file of settings may be edited.
 ///
-/// What people and agents edit in JSON are settings, manifests and translations: objects. Rows are looked
-/// at. An agent that edits by patches reads with `cat`, so the doubt goes to [`Kind::Read`].
-fn data_or_read(text: &str) -> Kind {
-    if shape::is_rows(text) { Kind::Json } else { Kind::Read }
+/// What people and agents edit are settings, manifests and translations; they are short, and agents that
+/// edit by patches read with `cat`. What is longer than `READ_WHOLE` is looked things up in.
+fn data_or_read(kind: Kind, text: &str) -> Kind {
+    let shape = shape::of(text);
+    match kind {
+        Kind::Json if shape::is_rows(text) => Kind::Json,
+        Kind::Json | Kind::Config if text.len() < READ_WHOLE => Kind::Read,
+        _ if shape == Kind::Read => Kind::Read,
+        kind => kind,
+    }
 }
+
+/// Bytes up to which a printed file of settings stays as it is: some 1,500 tokens.
+const READ_WHOLE: usize = 6_000;
 
 #[cfg(test)]
 mod tests;

@@ -229,9 +229,19 @@ pub const PROGRAMS: &[Program] = &[
     prints(Kind::Search, "zgrep", &[]),
     prints(Kind::Search, "git", &["grep"]),
     prints(Kind::Json, "jq", &[]),
-    // What changes are looked at and applied from stays as it is.
-    prints(Kind::Other, "git", &[]),
-    prints(Kind::Other, "diff", &[]),
+    prints(Kind::Listing, "ls", &[]),
+    prints(Kind::Listing, "find", &[]),
+    prints(Kind::Listing, "fd", &[]),
+    prints(Kind::Listing, "tree", &[]),
+    prints(Kind::Listing, "du", &[]),
+    prints(Kind::Listing, "ps", &[]),
+    prints(
+        Kind::Diff,
+        "git",
+        &["diff", "show", "log", "blame", "format-patch", "stash", "reflog", "shortlog"],
+    ),
+    prints(Kind::Diff, "diff", &[]),
+    prints(Kind::Diff, "interdiff", &[]),
 ];
 
 /// Programs that hand on what they read in the same shape.
@@ -297,15 +307,41 @@ pub const RUNNERS: &[(&str, &str)] = &[
     ("docker", "compose"),
 ];
 
-/// Ends of file names that are logs.
-pub const LOG_NAMES: &[&str] =
-    &[".log", ".log.1", ".out", ".err", "syslog", "messages", "dmesg", "access_log", "error_log"];
+/// Who writes a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// A program: nobody edits it.
+    Program,
+    /// A person, perhaps: settings, manifests, translations.
+    Person,
+}
 
-/// Ends of file names that are JSON.
-pub const JSON_NAMES: &[&str] = &[".json", ".geojson", ".ipynb", ".har", ".webmanifest"];
-
-/// Ends of file names that are JSON data, one value a line.
-pub const JSON_LINES_NAMES: &[&str] = &[".jsonl", ".ndjson"];
+/// Ends of file names, the kind of what is in them, and who writes them; the first that fits decides.
+pub const FILE_NAMES: &[(&[&str], Kind, Writer)] = &[
+    (
+        &[".log", ".log.1", ".out", ".err", "syslog", "messages", "dmesg", "access_log", "error_log"],
+        Kind::Log,
+        Writer::Program,
+    ),
+    (&[".jsonl", ".ndjson", "package-lock.json"], Kind::Json, Writer::Program),
+    (&[".min.js", ".min.css", ".map"], Kind::Blob, Writer::Program),
+    (
+        &[
+            ".lock",
+            "pnpm-lock.yaml",
+            "go.sum",
+            "gradle.lockfile",
+            "packages.lock.json",
+            "npm-shrinkwrap.json",
+        ],
+        Kind::Config,
+        Writer::Program,
+    ),
+    (&[".csv", ".tsv"], Kind::Table, Writer::Program),
+    (&[".diff", ".patch"], Kind::Diff, Writer::Program),
+    (&[".json", ".geojson", ".ipynb", ".har", ".webmanifest"], Kind::Json, Writer::Person),
+    (&[".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties"], Kind::Config, Writer::Person),
+];
 
 /// Ends of file names whose kind only the text can tell.
 pub const OPEN_NAMES: &[&str] =

@@ -6,16 +6,12 @@
 use super::super::Kind;
 use super::super::lines::signs::{self, Sign};
 use super::super::lines::token;
-use super::super::search;
+use super::super::{blob, config, diff, listing, mixed, search, table, trace};
+use super::Sample;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use serde::de::IgnoredAny;
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
-/// Bytes looked at, at each of three places.
-const WINDOW: usize = 16_384;
-/// Bytes of one line that are looked at.
-const LINE: usize = 400;
 /// A text that is longer is taken for JSON by its first and last letters alone.
 const PARSED: usize = 64 << 20;
 
@@ -91,6 +87,12 @@ pub fn of(text: &str) -> Kind {
     if sample.numbered() {
         return Kind::Read;
     }
+    // Each of these looks for what nothing else has.
+    let sure: [(fn(&Sample<'_>) -> bool, Kind); 3] =
+        [(blob::fits, Kind::Blob), (mixed::fits, Kind::Mixed), (diff::fits, Kind::Diff)];
+    if let Some((_, kind)) = sure.iter().find(|(fits, _)| fits(&sample)) {
+        return *kind;
+    }
     let build = sample.build();
     if sample.hits() && build * 4 < sample.lines.len() {
         return Kind::Search;
@@ -100,13 +102,18 @@ pub fn of(text: &str) -> Kind {
     if 2 <= build && sample.lines.len() <= build * 12 && stamped <= build * 4 {
         return Kind::Build;
     }
+    if trace::fits(&sample) {
+        return Kind::Trace;
+    }
     if sample.lines.len() <= stamped * 2 && 3 <= stamped || sample.traced() {
         return Kind::Log;
     }
     if 2 <= build && sample.lines.len() <= build * 40 {
         return Kind::Build;
     }
-    Kind::Other
+    let shaped: [(fn(&Sample<'_>) -> bool, Kind); 3] =
+        [(table::fits, Kind::Table), (listing::fits, Kind::Listing), (config::fits, Kind::Config)];
+    shaped.iter().find(|(fits, _)| fits(&sample)).map_or(Kind::Other, |(_, kind)| *kind)
 }
 
 /// True when at least some lines are hits of a search.
@@ -169,25 +176,7 @@ fn looks_like_json(text: &str, lines: usize) -> bool {
         })
 }
 
-/// Lines of a text's start, middle and end, without blanks around them; empty ones are left out.
-struct Sample<'a> {
-    lines: Vec<Cow<'a, str>>,
-}
-
-impl<'a> Sample<'a> {
-    fn of(text: &'a str) -> Sample<'a> {
-        let mut lines = Vec::new();
-        if text.len() <= 3 * WINDOW {
-            collect(text, &mut lines);
-        } else {
-            let middle = text.len() / 2;
-            collect(slice(text, 0, WINDOW), &mut lines);
-            collect(whole_lines(slice(text, middle, middle + WINDOW)), &mut lines);
-            collect(whole_lines(slice(text, text.len() - WINDOW, text.len())), &mut lines);
-        }
-        Sample { lines }
-    }
-
+impl Sample<'_> {
     fn build(&self) -> usize {
         self.lines.iter().filter(|line| BUILD.is_match(line.trim_ascii().as_bytes())).count()
     }
@@ -233,36 +222,6 @@ impl<'a> Sample<'a> {
         let frames = self.lines.iter().filter(|line| is_frame(line)).count();
         3 <= frames && self.lines.len() <= frames * 4
     }
-}
-
-fn collect<'a>(text: &'a str, into: &mut Vec<Cow<'a, str>>) {
-    for line in text.split(['\n', '\r']) {
-        let line = slice(line, 0, LINE);
-        if !line.trim_ascii().is_empty() {
-            into.push(uncoloured(line));
-        }
-    }
-}
-
-fn uncoloured(line: &str) -> Cow<'_, str> {
-    if !line.contains('\u{1b}') {
-        return Cow::Borrowed(line);
-    }
-    match super::super::lines::Lines::of(line) {
-        Some(lines) if lines.len() == 1 => Cow::Owned(lines.get(0).to_owned()),
-        _ => Cow::Borrowed(line),
-    }
-}
-
-/// `text[start..end]`, moved to the next letters' bounds.
-fn slice(text: &str, start: usize, end: usize) -> &str {
-    let bound = |at: usize| (at..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
-    &text[bound(start.min(text.len()))..bound(end.min(text.len()))]
-}
-
-/// Without the first line, which was cut.
-fn whole_lines(text: &str) -> &str {
-    text.split_once('\n').map_or("", |(_, rest)| rest)
 }
 
 /// The number before a tab, an arrow or a bar.

@@ -32,7 +32,7 @@ fn the_tool_decides_where_it_is_sure() {
             "{\"a\":1}\n{\"a\":2}\n",
             Kind::Json,
         ),
-        ("a diff", "Bash", "git diff", "diff --git a/x b/x\n@@ -1 +1 @@\n-a\n+b\n", Kind::Other),
+        ("a diff", "Bash", "git diff", "diff --git a/x b/x\n@@ -1 +1 @@\n-a\n+b\n", Kind::Diff),
     ];
     for (name, tool, command, text, want) in cases {
         assert_eq!(kind(tool, command, text), want, "{name}");

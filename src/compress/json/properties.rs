@@ -3,8 +3,6 @@
 use super::cut::Cuts;
 use super::tape::Tape;
 use super::*;
-use crate::compress::{Effort, Loss};
-use crate::units::Work;
 use proptest::prelude::*;
 
 /// JSON as it is generated: numbers and strings as they are spelled, keys as often as they come.
@@ -215,7 +213,7 @@ fn plain_of(text: &str) -> String {
 }
 
 fn lossless_only() -> Allowance<'static> {
-    Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX) }
+    Allowance::lossless()
 }
 
 proptest! {
@@ -329,7 +327,7 @@ fn left_out_in(marker: &str) -> Option<usize> {
 }
 
 fn all_allowed(key: &Key) -> Allowance<'_> {
-    Allowance { loss: Loss::KeptUnder(key), effort: Effort::Balanced, work: Work(u64::MAX) }
+    Allowance::kept_under(key)
 }
 
 proptest! {

@@ -4,11 +4,11 @@ use super::super::{Allowance, Effort, Hint, Loss, Shortened, build, log};
 use super::*;
 use crate::marker;
 use crate::refusal::Refusal;
-use crate::units::{Key, Work};
+use crate::units::Key;
 use proptest::prelude::*;
 
 type Compressor = fn(&str, &Hint<'_>, &Allowance<'_>) -> Result<Shortened, Refusal>;
-type Shortener = fn(&str, &Hint<'_>, Effort, &Key) -> Result<Option<String>, Refusal>;
+type Shortener = fn(&str, &Hint<'_>, &Allowance<'_>, &Key) -> Result<Option<String>, Refusal>;
 
 const KINDS: [(&str, Compressor, Shortener); 2] =
     [("log", log::compress, log::shorten), ("build", build::compress, build::shorten)];
@@ -40,7 +40,7 @@ fn assert_true_to(text: &str, hint: &Hint<'_>) {
     let key = key();
     for (name, compress, shorten) in KINDS {
         for effort in [Effort::Balanced, Effort::Aggressive] {
-            let shown = shorten(text, hint, effort, &key)
+            let shown = shorten(text, hint, &Allowance { effort, ..Allowance::kept_under(&key) }, &key)
                 .unwrap_or_else(|because| panic!("{name}: {because} for {text:?}"));
             if let Some(shown) = &shown {
                 assert!(shown.len() < text.len(), "{name} made it longer");
@@ -56,9 +56,13 @@ fn assert_true_to(text: &str, hint: &Hint<'_>) {
                     );
                 }
             }
-            assert_eq!(shorten(text, hint, effort, &key), Ok(shown), "{name} twice");
+            assert_eq!(
+                shorten(text, hint, &Allowance { effort, ..Allowance::kept_under(&key) }, &key),
+                Ok(shown),
+                "{name} twice"
+            );
             for loss in [Loss::Nothing, Loss::KeptUnder(&key)] {
-                let allowance = Allowance { loss, effort, work: Work(u64::MAX) };
+                let allowance = Allowance { loss, effort, ..Allowance::lossless() };
                 match compress(text, hint, &allowance) {
                     Ok(short) if short.left_out => assert!(matches!(loss, Loss::KeptUnder(_)), "{name}"),
                     Ok(short) => assert_eq!(exact::decode(&short.text).as_deref(), Some(text), "{name}"),
@@ -89,7 +93,7 @@ fn what_matters_in_a_log_is_shown() {
         "2026-03-11 10:30:00,000 INFO  [main] app.Flags : flag new-checkout switched off by ada\n",
     );
     let key = key();
-    let allowance = Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+    let allowance = Allowance::kept_under(&key);
     let hint = Hint { query: "what became of order 10578?", ..Hint::default() };
     let short = log::compress(&text, &hint, &allowance).expect("shorter").text;
     assert!(short.len() * 5 < text.len(), "{}", short.len());
@@ -150,7 +154,9 @@ fn a_huge_line_and_very_many_lines_stay_true() {
     ];
     for text in &texts {
         for (name, _, shorten) in KINDS {
-            if let Some(shown) = shorten(text, &Hint::default(), Effort::Balanced, &key).expect("no fault") {
+            if let Some(shown) =
+                shorten(text, &Hint::default(), &Allowance::kept_under(&key), &key).expect("no fault")
+            {
                 assert!(verbatim_subsequence(text, &shown), "{name}");
             }
         }
@@ -164,7 +170,7 @@ fn a_huge_line_and_very_many_lines_stay_true() {
 fn the_check_can_fail() {
     let text = service_log(300);
     let key = key();
-    let allowance = Allowance { loss: Loss::KeptUnder(&key), effort: Effort::Balanced, work: Work(u64::MAX) };
+    let allowance = Allowance::kept_under(&key);
     let short = log::compress(&text, &Hint::default(), &allowance).expect("shorter").text;
     assert!(!verbatim_subsequence(&text, &short.replacen("INFO", "Info", 3)));
     assert_ne!(

@@ -73,8 +73,8 @@ pub fn write(
         show(lines, at..gap.start, &mut out);
         at = gap.end;
         let numbers = match gap.len() {
-            1 => format!("{}", gap.start + 1),
-            _ => format!("{}-{}", gap.start + 1, gap.end),
+            1 => format!("{}", markers.number(gap.start)),
+            _ => format!("{}-{}", markers.number(gap.start), markers.number(gap.end - 1)),
         };
         let mut what = format!("{} left out ({numbers})", counted(gap.len(), "line"));
         if !markers.used() && lines.cleaned() {

@@ -1,7 +1,7 @@
 //! Of very many hits, the telling ones; of every file, how many it has.
 
 use super::super::lines::{Lines, question, verify, write};
-use super::super::{Effort, Hint};
+use super::super::{Allowance, Effort, Hint};
 use super::hit;
 use crate::marker::Markers;
 use crate::refusal::Refusal;
@@ -48,7 +48,12 @@ const DEFINING: &[&str] = &[
 ///
 /// # Errors
 /// [`Refusal::NotVerified`] when a shown line is no line of the text.
-pub fn choose(text: &str, hint: &Hint<'_>, effort: Effort, key: &Key) -> Result<Option<String>, Refusal> {
+pub fn choose(
+    text: &str,
+    hint: &Hint<'_>,
+    allowance: &Allowance<'_>,
+    key: &Key,
+) -> Result<Option<String>, Refusal> {
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
     let files = hit::files(lines.iter());
     let mut before = "";
@@ -63,7 +68,7 @@ pub fn choose(text: &str, hint: &Hint<'_>, effort: Effort, key: &Key) -> Result<
     if hits.iter().flatten().count() <= FEW {
         return Ok(None);
     }
-    let (per_file, whole) = match effort {
+    let (per_file, whole) = match allowance.effort {
         Effort::Balanced => (3, 120),
         Effort::Aggressive => (1, 60),
     };
@@ -88,15 +93,21 @@ pub fn choose(text: &str, hint: &Hint<'_>, effort: Effort, key: &Key) -> Result<
         }
     }
     write::close_small_gaps(&lines, &mut keep);
-    let chosen = write::write(&lines, &keep, &[], &mut Markers::of(key), |gap| {
-        let mut counts: Vec<(&str, usize)> = Vec::new();
-        for hit in hits[gap].iter().flatten() {
-            match counts.last_mut() {
-                Some((path, count)) if *path == hit.path => *count += 1,
-                _ => counts.push((hit.path, 1)),
+    let chosen = write::write(
+        &lines,
+        &keep,
+        &[],
+        &mut Markers::of_part(key, allowance.part.lines_before, allowance.part.key_named),
+        |gap| {
+            let mut counts: Vec<(&str, usize)> = Vec::new();
+            for hit in hits[gap].iter().flatten() {
+                match counts.last_mut() {
+                    Some((path, count)) if *path == hit.path => *count += 1,
+                    _ => counts.push((hit.path, 1)),
+                }
             }
-        }
-        counts.iter().map(|(path, count)| format!("{count} in {path}")).collect::<Vec<_>>().join(", ")
-    });
+            counts.iter().map(|(path, count)| format!("{count} in {path}")).collect::<Vec<_>>().join(", ")
+        },
+    );
     if verify::in_order(&lines, &chosen) { Ok(Some(chosen)) } else { Err(Refusal::NotVerified) }
 }

@@ -30,7 +30,7 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
         let long = || ENOUGH.0 as usize * 2 < whole.len() && ENOUGH < tokens::count(whole);
         if choose::FEW < text.lines().count()
             && long()
-            && let Some(chosen) = choose::choose(text, hint, allowance.effort, key)?
+            && let Some(chosen) = choose::choose(text, hint, allowance, key)?
         {
             let saved = tokens::count(whole).saved_by(tokens::count(&chosen));
             if saved.is_some_and(|saved| LOSSY_FLOOR <= saved) {

@@ -1,11 +1,11 @@
-use super::super::{Effort, lines};
+use super::super::lines;
 use super::*;
 use crate::marker;
-use crate::units::{Key, Work};
+use crate::units::Key;
 use proptest::prelude::*;
 
 fn exact() -> Allowance<'static> {
-    Allowance { loss: Loss::Nothing, effort: Effort::Balanced, work: Work(u64::MAX) }
+    Allowance::lossless()
 }
 
 #[track_caller]
