@@ -205,7 +205,11 @@ pub fn compress(
         return Err((kind, Refusal::OverBudget));
     }
     let shortened = match kind {
-        Kind::Json => json::compress(text, hint, allowance),
+        // A file called `.json` may hold comments, or be cut off.
+        Kind::Json => json::compress(text, hint, allowance).or_else(|because| match because {
+            Refusal::NoCompressor => mixed::compress(text, hint, allowance),
+            because => Err(because),
+        }),
         Kind::Log => log::compress(text, hint, allowance),
         Kind::Build => build::compress(text, hint, allowance),
         Kind::Trace => trace::compress(text, hint, allowance),

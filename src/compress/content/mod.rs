@@ -59,6 +59,8 @@ fn confirmed(kind: Kind, text: &str) -> Kind {
         (Kind::Search, _) if shape::has_hits(text) => Kind::Search,
         (Kind::Search | Kind::Json, other) => other,
         (Kind::Diff, _) => Kind::Diff,
+        // What a program says before and after it prints JSON.
+        (_, Kind::Mixed) => Kind::Mixed,
         (kind, Kind::Other | Kind::Read) => kind,
         (Kind::Listing | Kind::Table | Kind::Config | Kind::Blob | Kind::Trace, shape) => shape,
         // The log of a build, and a program under `cargo run` that logs.

@@ -138,7 +138,7 @@ fn is_json(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
     if !matches!((first, last), (b'{', b'}') | (b'[', b']')) {
-        return false;
+        return is_broken_lines(text);
     }
     // `[info] …` and `[2026-03-11 …] …]` are log lines.
     let second = bytes[1..].iter().find(|byte| !byte.is_ascii_whitespace());
@@ -160,6 +160,20 @@ fn is_json(text: &str) -> bool {
             usize::from(line.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(line).is_ok());
     }
     (2 <= values && all * 4 <= values * 5) || looks_like_json(text, all)
+}
+
+/// JSON lines of which the last is cut off, or a few are none.
+fn is_broken_lines(text: &str) -> bool {
+    let lines = text.lines().map(str::trim_ascii).filter(|line| !line.is_empty()).take(64);
+    let (mut values, mut all) = (0, 0);
+    for line in lines {
+        all += 1;
+        values += usize::from(line.starts_with('{') && serde_json::from_str::<IgnoredAny>(line).is_ok());
+        if values + 4 < all {
+            return false;
+        }
+    }
+    3 <= values && all * 5 <= values * 6
 }
 
 /// Not strictly JSON (too deep, a stray `NaN`), but nothing else either.

@@ -8,7 +8,7 @@ use super::name::Step;
 use super::query::Query;
 use super::select::{Pick, Why};
 use super::table::{Role, Table};
-use super::tape::{At, Sort, Tape};
+use super::tape::{self, At, Sort, Tape};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -133,12 +133,16 @@ impl<'a> Look<'_, '_, 'a> {
             None => 0,
             Some(Sort::Null) => 1,
             Some(Sort::False | Sort::True) => 2,
-            Some(Sort::Number) => 3,
+            Some(Sort::Number) => {
+                // `NaN` among numbers, half a pair among strings.
+                let is_odd = at.is_some_and(|at| tape::number_is_odd(self.tape.spelled(at)));
+                if is_odd { 7 } else { 3 }
+            }
             Some(Sort::Text | Sort::Escaped) => 4,
             Some(Sort::Array) => 5,
             Some(Sort::Object) => 6,
         };
-        let mut counts = [0usize; 7];
+        let mut counts = [0usize; 8];
         for (_, at) in self.cells {
             counts[kind(at)] += 1;
         }

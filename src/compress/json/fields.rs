@@ -31,6 +31,8 @@ struct Field<'a> {
     singles: usize,
     /// The field of that one object.
     only: Option<usize>,
+    /// Another field of the same object has the same name: it stays closed, for what is inside would be named alike.
+    twin: bool,
     /// Too many keys to be a record, or in no one order.
     map: bool,
 }
@@ -178,13 +180,14 @@ impl Tape<'_> {
 struct Level<'t, 'a> {
     field: usize,
     position: usize,
+    object: At,
     inside: Inside<'t, 'a>,
 }
 
 impl<'a> Fields<'a> {
     /// Adds the keys of one row; false when they don't stand in the order of the rows before.
     fn learn(&mut self, tape: &Tape<'a>, row: At) -> bool {
-        let mut levels = vec![Level { field: 0, position: 0, inside: tape.inside(row) }];
+        let mut levels = vec![Level { field: 0, position: 0, object: row, inside: tape.inside(row) }];
         while let Some(level) = levels.last_mut() {
             let next = if self.all[level.field].map { None } else { level.inside.next() };
             let Some(key) = next else {
@@ -192,7 +195,7 @@ impl<'a> Fields<'a> {
                 continue;
             };
             let Some(value) = level.inside.next() else { return false };
-            let Some(child) = self.child(tape, key, level.field, &mut level.position) else {
+            let Some(child) = self.child(tape, key, level) else {
                 if level.field == 0 {
                     return false;
                 }
@@ -205,13 +208,23 @@ impl<'a> Fields<'a> {
             if tape.is_record(value) {
                 self.all[child].objects += 1;
                 if deep && !self.all[child].map {
-                    levels.push(Level { field: child, position: 0, inside: tape.inside(value) });
+                    levels.push(Level {
+                        field: child,
+                        position: 0,
+                        object: value,
+                        inside: tape.inside(value),
+                    });
                 }
             } else if let Some(record) = tape.single_record(value) {
                 self.all[child].singles += 1;
                 let only = self.only(child);
                 if deep && !self.all[only].map {
-                    levels.push(Level { field: only, position: 0, inside: tape.inside(record) });
+                    levels.push(Level {
+                        field: only,
+                        position: 0,
+                        object: record,
+                        inside: tape.inside(record),
+                    });
                 }
             }
         }
@@ -234,17 +247,27 @@ impl<'a> Fields<'a> {
     }
 
     /// The field of `key` inside `parent`, at or after `position`; made when it is new.
-    fn child(&mut self, tape: &Tape<'a>, key: At, parent: usize, position: &mut usize) -> Option<usize> {
+    ///
+    /// A key that stands twice in one object has two fields.
+    fn child(&mut self, tape: &Tape<'a>, key: At, level: &mut Level<'_, 'a>) -> Option<usize> {
+        let (parent, position) = (level.field, &mut level.position);
         if let Some(found) = self.find(tape, key, parent, *position) {
             *position = found + 1;
             return Some(self.all[parent].children[found]);
         }
         let name = tape.said(key);
-        if self.all[parent].children[..*position].iter().any(|child| self.all[*child].name == name) {
+        let came = self.all[parent].children[..*position].iter().any(|child| self.all[*child].name == name);
+        let mut before = tape.members(level.object).take_while(|(other, _)| *other < key);
+        if came && !before.any(|(other, _)| tape.said(other) == name) {
             return None;
         }
         let child = self.all.len();
-        self.all.push(Field { name, ..Field::default() });
+        if came {
+            for sibling in self.all[parent].children.clone() {
+                self.all[sibling].twin |= self.all[sibling].name == name;
+            }
+        }
+        self.all.push(Field { name, twin: came, ..Field::default() });
         self.all[parent].children.insert(*position, child);
         *position += 1;
         if WIDEST < self.all[parent].children.len() || MOST < self.all.len() {
@@ -308,7 +331,9 @@ impl<'a> Fields<'a> {
     /// An object is opened where it is mostly one with mostly the same keys; an array where it mostly has one of those.
     fn opened_as(&self, number: usize) -> Opened {
         let field = &self.all[number];
-        if field.seen <= field.objects * 2 && self.is_filled(number) {
+        if field.twin {
+            Opened::No
+        } else if field.seen <= field.objects * 2 && self.is_filled(number) {
             Opened::Object
         } else if field.seen * 8 <= field.singles * 10 && field.only.is_some_and(|only| self.is_filled(only))
         {
@@ -327,7 +352,7 @@ impl<'a> Fields<'a> {
 
     /// Hands out the cells of one row.
     fn gather(&self, tape: &Tape<'a>, row: At, mut cell: impl FnMut(usize, At)) {
-        let mut levels = vec![Level { field: 0, position: 0, inside: tape.inside(row) }];
+        let mut levels = vec![Level { field: 0, position: 0, object: row, inside: tape.inside(row) }];
         while let Some(level) = levels.last_mut() {
             let Some(key) = level.inside.next() else {
                 levels.pop();
@@ -345,7 +370,9 @@ impl<'a> Fields<'a> {
                 _ => None,
             };
             match (inside, self.leaf[child]) {
-                (Some((field, at)), _) => levels.push(Level { field, position: 0, inside: tape.inside(at) }),
+                (Some((field, at)), _) => {
+                    levels.push(Level { field, position: 0, object: at, inside: tape.inside(at) })
+                }
                 (None, Some(column)) => cell(column, value),
                 (None, None) => {}
             }

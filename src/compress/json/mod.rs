@@ -27,7 +27,7 @@ pub mod tape;
 mod properties;
 
 use super::{Allowance, Effort, Hint, Kind, LOSSY_FLOOR, Loss, Shortened};
-use crate::marker;
+use crate::marker::{self, Markers};
 use crate::refusal::Refusal;
 use crate::tokens;
 use crate::units::{Key, Tokens};
@@ -46,14 +46,15 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
     if allowance.work.0 < text.len() as u64 {
         return Err(Refusal::OverBudget);
     }
-    let tape = Tape::read(text).map_err(|unread| match unread {
+    let tape = Tape::read(text).or_else(|unread| Tape::read_lines(text).map_err(|_| unread));
+    let tape = tape.map_err(|unread| match unread {
         Unread::Malformed(_) => Refusal::NoCompressor,
         Unread::TooBig => Refusal::OverBudget,
         Unread::LoneSurrogate => Refusal::OddText,
     })?;
     let page = page::write(&tape);
     if let Loss::KeptUnder(key) = allowance.loss
-        && let Some(chosen) = choose(&tape, page.as_ref(), hint, allowance.effort, key)
+        && let Some(chosen) = choose(&tape, page.as_ref(), hint, allowance, key)
     {
         return Ok(chosen);
     }
@@ -109,7 +110,7 @@ fn choose<'t, 'a>(
     tape: &'t Tape<'a>,
     page: Option<&Page<'t, 'a>>,
     hint: &Hint<'_>,
-    effort: Effort,
+    allowance: &Allowance<'_>,
     key: &Key,
 ) -> Option<Shortened> {
     let plain;
@@ -127,7 +128,7 @@ fn choose<'t, 'a>(
     if is_short(whole.len() as u64) {
         return None;
     }
-    let cuts = cuts(tape, tables, &Query::of(hint.query), room(tape.text_len(), effort));
+    let cuts = cuts(tape, tables, &Query::of(hint.query), room(tape.text_len(), allowance.effort));
     if cuts.is_empty() {
         return None;
     }
@@ -139,7 +140,7 @@ fn choose<'t, 'a>(
     if !verified {
         return None;
     }
-    let text = with_key(shorter, key)?;
+    let text = with_key(shorter, &mut allowance.markers(key))?;
     let after = tokens::count(&text);
     let pays = is_fewer_by(after, whole, |before| Tokens(before.0 * LEAST_GAIN.0 / LEAST_GAIN.1))
         && is_fewer_by(after, tape.text(), |before| Tokens(before.0.saturating_sub(LOSSY_FLOOR.0)));
@@ -185,12 +186,12 @@ fn room(len: usize, effort: Effort) -> usize {
 }
 
 /// Lets the first marker name the key.
-fn with_key(page: Page<'_, '_>, key: &Key) -> Option<String> {
+fn with_key(page: Page<'_, '_>, markers: &mut Markers<'_>) -> Option<String> {
     let (at, what) = page.first_gap?;
     let mut text = page.text;
     let short = marker::left_out_too(&what);
     (text.get(at..at + short.len())? == short).then(|| {
-        text.replace_range(at..at + short.len(), &marker::left_out(&what, key));
+        text.replace_range(at..at + short.len(), &markers.gap(&what));
         text
     })
 }

@@ -17,6 +17,7 @@ use super::name;
 use super::plain::{self, Sink};
 use super::shape::Shape;
 use super::tape::{At, Sort, Tape};
+use std::collections::HashSet;
 
 /// Begins the line of what every row has.
 pub const ALWAYS: &str = "in every row: ";
@@ -331,6 +332,8 @@ fn group_rows(tape: &Tape<'_>, at: At) -> Option<Vec<Row>> {
 
 /// Decides how each column stands in the table.
 fn columns<'a>(tape: &Tape<'a>, grid: &Grid<'a>, even: usize) -> Vec<Column<'a>> {
+    let mut names = HashSet::new();
+    let mut is_twofold = false;
     let mut columns: Vec<Column<'a>> = grid
         .paths
         .iter()
@@ -338,11 +341,21 @@ fn columns<'a>(tape: &Tape<'a>, grid: &Grid<'a>, even: usize) -> Vec<Column<'a>>
         .map(|(number, path)| {
             let mut name = String::new();
             name::say_path(path, &mut name);
+            is_twofold |= !names.insert(name.clone());
             let role = role(tape, grid, number, even, name.len());
             Column { name, role }
         })
         .collect();
-    derive::find(tape, grid, &mut columns);
+    if is_twofold {
+        // What is said by name must have one of its own.
+        for (number, column) in columns.iter_mut().enumerate() {
+            if matches!(column.role, Role::Usually(_) | Role::Seldom) {
+                column.role = cells(tape, grid, number);
+            }
+        }
+    } else {
+        derive::find(tape, grid, &mut columns);
+    }
     if !columns.iter().any(|column| matches!(column.role, Role::Cells { .. }))
         && let Some(first) = columns.first_mut()
     {

@@ -1,8 +1,10 @@
 //! JSON as a flat list of nodes that borrow the text.
 //!
-//! Strict (RFC 8259) and iterative: a value nested deeper than [`DEEPEST`] is
-//! not read. *Invariant:* nothing here turns a number into a number: a literal
-//! stays the slice it was.
+//! Iterative: a value nested deeper than [`DEEPEST`] is not read. What RFC 8259
+//! forbids and programs print all the same (`NaN`, half of a surrogate pair, a
+//! broken line among JSON lines) is a literal like a number: it goes as it came.
+//! *Invariant:* nothing here turns a number into a number: a literal stays the
+//! slice it was.
 
 use std::borrow::Cow;
 
@@ -11,6 +13,9 @@ pub const DEEPEST: usize = 128;
 
 /// Longest text that a tape can point into, in bytes.
 const LONGEST: usize = 1 << 29;
+
+/// Fewer whole lines than this, among broken ones, are no JSON lines.
+const FEWEST_LINES: usize = 3;
 
 const KIND_SHIFT: u32 = 29;
 const PLACE: u32 = (1 << KIND_SHIFT) - 1;
@@ -22,8 +27,30 @@ pub enum Unread {
     Malformed(usize),
     /// Nested deeper than [`DEEPEST`], or longer than a tape can point into.
     TooBig,
-    /// A `\u` escape that is half of a pair: no such text exists in UTF-8.
+    /// A `\u` escape that is half of a pair, in a key: no such text exists in UTF-8.
     LoneSurrogate,
+}
+
+/// The part of a text that is JSON as far as it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Where the last whole item or member ends.
+    pub whole: usize,
+    /// The brackets that are open there, closed: `]}`.
+    pub closers: String,
+    /// Where it stopped being JSON: the text's length when it was cut off.
+    pub stopped: usize,
+}
+
+/// What a text begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// A whole value, up to this byte.
+    Whole(usize),
+    /// A value that breaks off.
+    Cut(Cut),
+    /// Nothing of use; it stopped being JSON at this byte.
+    Nothing(usize),
 }
 
 /// What a node is.
@@ -35,7 +62,7 @@ pub enum Sort {
     False,
     /// `true`
     True,
-    /// A number literal.
+    /// A number literal, or something odd that is left as it is.
     Number,
     /// A string without escapes.
     Text,
@@ -79,14 +106,64 @@ impl<'a> Tape<'a> {
         if LONGEST <= text.len() {
             return Err(Unread::TooBig);
         }
-        let mut reader = Reader {
-            bytes: text.as_bytes(),
-            at: 0,
-            nodes: Vec::with_capacity(most_nodes(text.as_bytes())),
-            open: Vec::new(),
-        };
+        let nodes = Vec::with_capacity(most_nodes(text.as_bytes()));
+        let mut reader = Reader { nodes, ..Reader::of(text) };
         let roots = reader.read()?;
         Ok(Tape { text, nodes: reader.nodes, roots })
+    }
+
+    /// Reads JSON lines of which a few are broken (cut off, or no JSON at all): those are literals.
+    ///
+    /// # Errors
+    /// [`Unread`] when fewer than [`FEWEST_LINES`] are whole, or more than one in six is not.
+    pub fn read_lines(text: &'a str) -> Result<Tape<'a>, Unread> {
+        if LONGEST <= text.len() {
+            return Err(Unread::TooBig);
+        }
+        let mut reader =
+            Reader { nodes: Vec::with_capacity(most_nodes(text.as_bytes())), ..Reader::of(text) };
+        let mut roots = Vec::new();
+        let (mut whole, mut broken, mut from) = (0, 0, 0);
+        for line in text.split_inclusive('\n') {
+            let start = from + line.len() - line.trim_ascii_start().len();
+            let end = start + line.trim_ascii().len();
+            from += line.len();
+            if end <= start {
+                continue;
+            }
+            let place = reader.nodes.len();
+            roots.push(At(place as u32));
+            reader.at = start;
+            reader.open.clear();
+            let is_value = matches!(text.as_bytes()[start], b'{' | b'[') && reader.value().is_ok();
+            if is_value && reader.at == end {
+                whole += 1;
+            } else {
+                broken += 1;
+                if text[start..end].bytes().any(|byte| byte < 0x20 || byte == 0x7f) || whole + 20 < broken {
+                    return Err(Unread::Malformed(start));
+                }
+                reader.nodes.truncate(place);
+                reader.push(Sort::Number, start, end);
+            }
+        }
+        if whole < FEWEST_LINES || whole < broken * 5 {
+            return Err(Unread::Malformed(0));
+        }
+        Ok(Tape { text, nodes: reader.nodes, roots })
+    }
+
+    /// What `text` begins with, be it whole or broken off; what breaks off is cut as far out as costs no more
+    /// than `given_up` bytes.
+    pub fn begin(text: &'a str, given_up: usize) -> Begins {
+        if LONGEST <= text.len() {
+            return Begins::Nothing(text.len());
+        }
+        let mut reader = Reader::of(text);
+        match reader.value() {
+            Ok(()) => Begins::Whole(reader.at),
+            Err(_) => reader.cut(given_up),
+        }
     }
 
     /// The values that stand at the outermost level: one, or one for each JSON line.
@@ -239,9 +316,29 @@ struct Reader<'a> {
     at: usize,
     nodes: Vec<Node>,
     open: Vec<u32>,
+    /// For each that is open, where its last whole item or member ends.
+    whole: Vec<usize>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn of(text: &'a str) -> Reader<'a> {
+        Reader { bytes: text.as_bytes(), at: 0, nodes: Vec::new(), open: Vec::new(), whole: Vec::new() }
+    }
+
+    /// Where to cut what broke off: as far out as costs no more than `given_up` bytes.
+    fn cut(&self, given_up: usize) -> Begins {
+        let near = |whole: &usize| self.at <= whole + given_up;
+        let depth = self.whole.iter().take(self.open.len()).position(|whole| 0 < *whole && near(whole));
+        let depth = depth.or_else(|| self.whole.iter().take(self.open.len()).rposition(|whole| 0 < *whole));
+        let Some(depth) = depth else { return Begins::Nothing(self.at) };
+        let closer = |nest: &u32| match self.nodes[*nest as usize].start >> KIND_SHIFT {
+            sort if sort == Sort::Object as u32 => '}',
+            _ => ']',
+        };
+        let closers = self.open[..=depth].iter().rev().map(closer).collect();
+        Begins::Cut(Cut { whole: self.whole[depth], closers, stopped: self.at })
+    }
+
     fn read(&mut self) -> Result<Vec<At>, Unread> {
         let mut roots = Vec::new();
         loop {
@@ -280,7 +377,7 @@ impl Reader<'_> {
                     }
                 }
                 Some(b'"') => self.string()?,
-                Some(b'-' | b'0'..=b'9') => {
+                Some(b'-' | b'0'..=b'9' | b'N' | b'I') => {
                     self.at += number_len(&self.bytes[start..]).ok_or(Unread::Malformed(start))?;
                     self.push(Sort::Number, start, self.at);
                 }
@@ -291,6 +388,9 @@ impl Reader<'_> {
             }
             // A value ended here, or an empty array or object is about to: close what closes, and see what follows.
             while let Some(&nest) = self.open.last() {
+                if let Some(whole) = self.whole.get_mut(self.open.len() - 1) {
+                    *whole = self.at;
+                }
                 self.skip_space();
                 let in_object = self.nodes[nest as usize].start >> KIND_SHIFT == Sort::Object as u32;
                 match (self.peek(), in_object) {
@@ -319,6 +419,8 @@ impl Reader<'_> {
             return Err(Unread::TooBig);
         }
         self.open.push(self.nodes.len() as u32);
+        self.whole.resize(self.open.len() - 1, 0);
+        self.whole.push(0);
         self.push(sort, self.at, 0);
         self.at += 1;
         Ok(())
@@ -329,6 +431,9 @@ impl Reader<'_> {
             return self.malformed();
         }
         self.string()?;
+        if self.nodes.last().is_some_and(|node| node.start >> KIND_SHIFT == Sort::Number as u32) {
+            return Err(Unread::LoneSurrogate);
+        }
         self.skip_space();
         if self.peek() != Some(b':') {
             return self.malformed();
@@ -346,16 +451,26 @@ impl Reader<'_> {
             match self.bytes.get(at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    sort = Sort::Escaped;
-                    at += escape_len(&self.bytes[at..]).map_err(|lone| match lone {
-                        Lone::Surrogate => Unread::LoneSurrogate,
-                        Lone::Backslash => Unread::Malformed(at),
-                    })?;
+                    if sort == Sort::Text {
+                        sort = Sort::Escaped;
+                    }
+                    at += match escape_len(&self.bytes[at..]) {
+                        Ok(len) => len,
+                        Err(Lone::Surrogate) => {
+                            sort = Sort::Number;
+                            6
+                        }
+                        Err(Lone::Backslash) => return self.stop(at),
+                    };
                 }
-                _ => return Err(Unread::Malformed(at)),
+                _ => return self.stop(at),
             }
         }
-        self.push(sort, start, at);
+        match sort {
+            // What no text can say stays as it is spelled, quotes and all.
+            Sort::Number => self.push(sort, start - 1, at + 1),
+            _ => self.push(sort, start, at),
+        }
         self.at = at + 1;
         Ok(())
     }
@@ -381,6 +496,11 @@ impl Reader<'_> {
         while matches!(self.bytes.get(self.at), Some(b' ' | b'\n' | b'\t' | b'\r')) {
             self.at += 1;
         }
+    }
+
+    fn stop<T>(&mut self, at: usize) -> Result<T, Unread> {
+        self.at = at;
+        self.malformed()
     }
 
     fn malformed<T>(&self) -> Result<T, Unread> {
@@ -414,11 +534,14 @@ pub fn plain_len(bytes: &[u8]) -> usize {
 
 /// The length of the number literal that `bytes` begin with; `None` when they begin with none.
 ///
-/// A literal that runs on into a letter or digit (`01`, `1.`, `0x1`) is none.
+/// A literal that runs on into a letter or digit (`01`, `1.`, `0x1`) is none. `NaN`, `Infinity` and `-Infinity`,
+/// which programs print though JSON has them not, are some.
 pub fn number_len(bytes: &[u8]) -> Option<usize> {
     let digits = |from: usize| bytes[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut at = usize::from(bytes.first() == Some(&b'-'));
     match bytes.get(at)? {
+        b'N' if at == 0 && bytes.starts_with(b"NaN") => at = 3,
+        b'I' if bytes[at..].starts_with(b"Infinity") => at += 8,
         b'0' => at += 1,
         b'1'..=b'9' => at += digits(at),
         _ => return None,
@@ -442,6 +565,11 @@ pub fn number_len(bytes: &[u8]) -> Option<usize> {
         Some(byte) if byte.is_ascii_alphanumeric() || *byte == b'.' => None,
         _ => Some(at),
     }
+}
+
+/// True for a literal that stands where a number may and is none that can be compared.
+pub fn number_is_odd(spelled: &str) -> bool {
+    !spelled.trim_start_matches('-').starts_with(|first: char| first.is_ascii_digit())
 }
 
 enum Lone {
@@ -526,9 +654,8 @@ mod tests {
             "{\"a\":}",
             "{a:1}",
             "'a'",
-            "NaN",
-            "[NaN]",
-            "Infinity",
+            "NaNs",
+            "-NaN",
             "-",
             "01",
             "1.",
@@ -556,10 +683,12 @@ mod tests {
     }
 
     #[test]
-    fn half_a_pair_is_no_text() {
-        for text in [r#""\ud800""#, r#""\udc00x""#, r#"["\ud83d\u0041"]"#] {
-            assert_eq!(Tape::read(text).err(), Some(Unread::LoneSurrogate), "{text}");
+    fn half_a_pair_is_no_text_and_stays_as_it_is_spelled() {
+        for text in [r#""\ud800""#, r#""\udc00x""#, r#""\ud83d\u0041""#] {
+            let tape = Tape::read(text).unwrap();
+            assert_eq!((tape.sort(At(0)), tape.spelled(At(0))), (Sort::Number, text));
         }
+        assert_eq!(Tape::read(r#"{"\ud800":1}"#).err(), Some(Unread::LoneSurrogate));
         let tape = Tape::read(r#""\ud83d\ude00""#).unwrap();
         assert_eq!(tape.said(At(0)), "😀");
     }
@@ -573,6 +702,37 @@ mod tests {
     }
 
     #[test]
+    fn what_breaks_off_is_cut_at_its_last_whole_item() {
+        let cases = [
+            (r#"[{"a":1},{"a":2},{"a":"thr"#, 64, r#"[{"a":1},{"a":2}"#, "]"),
+            (r#"{"of":7,"rows":[[1,2],[3,4],[5"#, 4, r#"{"of":7,"rows":[[1,2],[3,4]"#, "]}"),
+            (r#"{"of":7,"rows":[[1,2],[3,4],[5"#, 64, r#"{"of":7"#, "}"),
+            (r#"[1,2,3 ... 40 more]"#, 64, "[1,2,3", "]"),
+        ];
+        for (text, given_up, whole, closers) in cases {
+            match Tape::begin(text, given_up) {
+                Begins::Cut(cut) => {
+                    assert_eq!((&text[..cut.whole], &*cut.closers), (whole, closers), "{text}")
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+        assert_eq!(Tape::begin("[1,2] and more", 64), Begins::Whole(5));
+        assert_eq!(Tape::begin("[info] more", 64), Begins::Nothing(1));
+    }
+
+    #[test]
+    fn a_broken_line_among_json_lines_is_a_literal() {
+        let text = "{\"a\":1}\n\n{\"a\":2}\r\n{\"a\":3}\nKilled by signal 9\n{\"a\":4}\n{\"a\":5}\n{\"a\"";
+        assert!(Tape::read_lines(text).is_err());
+        let text = text.trim_end_matches("{\"a\"");
+        let tape = Tape::read_lines(text).unwrap();
+        assert_eq!(tape.roots().len(), 6);
+        assert_eq!(tape.spelled(tape.roots()[3]), "Killed by signal 9");
+        assert!(Tape::read(text).is_err());
+    }
+
+    #[test]
     fn several_values_need_space_between_them() {
         assert_eq!(Tape::read("{\"a\":1}\n{\"a\":2}\n").unwrap().roots().len(), 2);
         assert!(Tape::read("{}{}").is_err());
@@ -583,7 +743,7 @@ mod tests {
         #[test]
         fn reads_what_serde_reads(text in r#"[\[\]{},:"\\0-9eE+.a-fnrtu \n-]{0,24}"#) {
             let ours = Tape::read(&text).map(|tape| tape.roots().len() == 1).unwrap_or(false);
-            let lone = Tape::read(&text).err() == Some(Unread::LoneSurrogate);
+            let lone = text.contains("\\u");
             let theirs = serde_json::from_str::<Box<serde_json::value::RawValue>>(&text).is_ok();
             prop_assert!(lone || ours == theirs, "{text:?} ours {ours} theirs {theirs}");
         }
