@@ -20,7 +20,7 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
         Loss::KeptUnder(key) => shorten(text, hint, allowance, key)?,
         Loss::Nothing => None,
     };
-    let (text, left_out) = exact::unless_worth_it(text, shown)?;
+    let (text, left_out) = exact::unless_worth_it_asked(text, hint.query, shown)?;
     let compressor = if left_out { "log-patterns" } else { "lines-exact" };
     Ok(Shortened { text, kind: Kind::Log, compressor, left_out })
 }

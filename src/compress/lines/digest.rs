@@ -4,7 +4,7 @@
 //! legend of the patterns that lost lines and a marker at every gap.
 
 use super::pattern::{Members, Patterns};
-use super::signs::{self, Sign};
+use super::signs::Sign;
 use super::slots::{self, Detail};
 use super::trace::{self, Fold};
 use super::{Lines, write};
@@ -40,13 +40,13 @@ pub struct Digest<'a> {
 impl<'a> Digest<'a> {
     /// Looks at `lines`. `None` when hardly two of very many lines are alike.
     pub fn of(lines: &'a Lines<'a>) -> Option<Digest<'a>> {
-        let signs: Vec<Sign> = lines.iter().map(signs::of).collect();
-        let patterns = Patterns::of(lines, &signs)?;
+        let mut patterns = Patterns::of(lines)?;
+        let signs = std::mem::take(&mut patterns.signs);
         let members = patterns.members();
         let details = (0..patterns.list.len())
             .map(|pattern| {
                 let its = members.of(pattern);
-                (FEW < its.len()).then(|| slots::detail(lines, its, &patterns.list[pattern]))
+                (FEW < its.len()).then(|| slots::detail(lines, &patterns.cuts, its, &patterns.list[pattern]))
             })
             .collect();
         let traces = trace::find(lines);

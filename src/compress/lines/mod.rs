@@ -8,6 +8,7 @@
 //! Absent here: which tool printed the text ([`super::build`] knows), and
 //! which lines a log needs ([`super::log`] knows).
 
+pub mod cuts;
 pub mod digest;
 pub mod exact;
 pub mod pattern;

@@ -6,9 +6,12 @@
 //! differing tokens become slots. Nothing depends on the order of a hash map.
 
 use super::Lines;
-use super::signs::Sign;
+use super::cuts::Cuts;
+use super::signs::{self, Sign};
 use super::token::{self, Class, Token};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
 
 /// What stands for a token that differs among the lines of a pattern.
 const WILD: u64 = 0;
@@ -47,54 +50,86 @@ pub struct Patterns {
     pub of_line: Vec<u32>,
     /// All of them, by first line.
     pub list: Vec<Pattern>,
+    /// What each line speaks of.
+    pub signs: Vec<Sign>,
+    /// The tokens of each line.
+    pub cuts: Cuts,
+}
+
+/// What is known of a shape after its first line.
+struct Known {
+    pattern: u32,
+    /// What all its lines speak of; `None` when that depends on their numbers.
+    sign: Option<Sign>,
 }
 
 impl Patterns {
-    /// Finds the patterns of `lines`, whose signs are `signs`. `None` when hardly two lines are alike.
-    pub fn of(lines: &Lines<'_>, signs: &[Sign]) -> Option<Patterns> {
-        let mut found = Patterns { of_line: Vec::with_capacity(lines.len()), list: Vec::new() };
-        let mut by_shape: HashMap<(u64, Sign), u32> = HashMap::new();
+    /// Finds the patterns of `lines`. `None` when hardly two lines are alike.
+    pub fn of(lines: &Lines<'_>) -> Option<Patterns> {
+        let count = lines.len();
+        let mut found = Patterns {
+            of_line: Vec::with_capacity(count),
+            list: Vec::new(),
+            signs: Vec::with_capacity(count),
+            cuts: Cuts::with_room(count),
+        };
+        let mut by_shape: HashMap<u64, Known, Seeded> = HashMap::default();
         let mut near: HashMap<(usize, Sign, u64), Vec<u32>> = HashMap::new();
         let mut tokens = Vec::new();
         for (number, line) in lines.iter().enumerate() {
-            let sign = signs[number];
             let separators = token::cut(line, &mut tokens);
+            found.cuts.push(&tokens);
             let shape = token::mix(token::shape_of(&tokens), separators);
-            let known = by_shape.get(&(shape, sign)).copied();
-            let pattern = match known {
-                Some(pattern) => pattern,
-                None => {
-                    let neighbours = near.entry((tokens.len(), sign, first_word(&tokens))).or_default();
-                    let pattern = match found.join(neighbours, &tokens) {
-                        Some(pattern) => pattern,
+            let (pattern, sign) = match by_shape.get(&shape) {
+                Some(&Known { pattern, sign: Some(sign) }) => (pattern, sign),
+                _ => {
+                    let (sign, steady) = signs::look(line);
+                    // What stands beyond the last token is in no shape.
+                    let steady = steady && tokens.last().is_none_or(|last| last.class != Class::Rest);
+                    let shape_with_sign = if steady { shape } else { token::mix(shape, sign as u64 + 1) };
+                    let pattern = match by_shape.get(&shape_with_sign) {
+                        Some(known) => known.pattern,
                         None => {
-                            let pattern = found.list.len() as u32;
-                            if MOST_PATTERNS < found.list.len() {
-                                return None;
-                            }
-                            found.list.push(Pattern {
-                                count: 0,
-                                first: number as u32,
-                                last: number as u32,
-                                sign,
-                                shapes: tokens.iter().map(|token| token.shape).collect(),
-                            });
-                            if neighbours.len() < MOST_COMPARED {
-                                neighbours.push(pattern);
-                            }
+                            let pattern = found.place(&mut near, &tokens, sign, number as u32)?;
+                            let known = Known { pattern, sign: steady.then_some(sign) };
+                            by_shape.insert(shape_with_sign, known);
                             pattern
                         }
                     };
-                    by_shape.insert((shape, sign), pattern);
-                    pattern
+                    (pattern, sign)
                 }
             };
             let entry = &mut found.list[pattern as usize];
             entry.count += 1;
             entry.last = number as u32;
             found.of_line.push(pattern);
+            found.signs.push(sign);
         }
         Some(found)
+    }
+
+    /// The pattern of a new shape: one that it is near to, or its own. `None` when there are too many.
+    fn place(
+        &mut self,
+        near: &mut HashMap<(usize, Sign, u64), Vec<u32>>,
+        tokens: &[Token],
+        sign: Sign,
+        line: u32,
+    ) -> Option<u32> {
+        let neighbours = near.entry((tokens.len(), sign, first_word(tokens))).or_default();
+        if let Some(pattern) = self.join(neighbours, tokens) {
+            return Some(pattern);
+        }
+        let pattern = self.list.len() as u32;
+        if MOST_PATTERNS < self.list.len() {
+            return None;
+        }
+        let shapes = tokens.iter().map(|token| token.shape).collect();
+        self.list.push(Pattern { count: 0, first: line, last: line, sign, shapes });
+        if neighbours.len() < MOST_COMPARED {
+            neighbours.push(pattern);
+        }
+        Some(pattern)
     }
 
     /// The pattern that `tokens` are near enough to; its differing tokens become wild.
@@ -152,6 +187,37 @@ impl Members {
     }
 }
 
+/// Hashes what is a digest already: the seed keeps its places in a table from being foreseen.
+#[derive(Clone, Copy, Default)]
+struct Seeded;
+
+/// Moves places within a table; what comes out of it does not depend on them.
+static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0_u8));
+
+impl BuildHasher for Seeded {
+    type Hasher = Digested;
+
+    fn build_hasher(&self) -> Digested {
+        Digested(*SEED)
+    }
+}
+
+struct Digested(u64);
+
+impl Hasher for Digested {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, digest: u64) {
+        self.0 = token::mix(self.0, digest);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The first token that is a plain word, among the first six: what Drain's tree branches on.
 fn first_word(tokens: &[Token]) -> u64 {
     tokens.iter().take(6).find(|token| token.class == Class::Word).map_or(WILD, |token| token.shape)
@@ -163,8 +229,7 @@ mod tests {
 
     fn patterns_of(text: &str) -> Patterns {
         let lines = Lines::of(text).expect("short");
-        let signs: Vec<Sign> = lines.iter().map(super::super::signs::of).collect();
-        Patterns::of(&lines, &signs).expect("few")
+        Patterns::of(&lines).expect("few")
     }
 
     #[test]

@@ -176,13 +176,19 @@ static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
 
 /// What `line` says.
 pub fn of(line: &str) -> Sign {
+    look(line).0
+}
+
+/// What `line` says, and whether every line of the same words says so, whatever its numbers are.
+pub fn look(line: &str) -> (Sign, bool) {
     let whole = line.as_bytes();
     let bytes = &whole[..whole.len().min(LOOKED_AT)];
     if let Some(level) = lettered_level(bytes) {
-        return level;
+        return (level, bytes[0] != b'<');
     }
     let mut level = None;
     let mut words = Sign::Plain;
+    let mut steady = true;
     for found in FINDER.find_iter(bytes) {
         let (start, end) = (found.start(), found.end());
         if !begins_a_word(bytes, start) {
@@ -195,13 +201,25 @@ pub fn of(line: &str) -> Sign {
             Says::Error => Sign::Error,
             Says::Fatal => Sign::Fatal,
             Says::LevelOnly(sign) => sign,
-            Says::Exit if matches!(bytes.get(end), Some(b'1'..=b'9' | b'-')) => Sign::Error,
-            Says::Status if is_status(&bytes[end..]) => Sign::Error,
-            Says::Exit | Says::Status => continue,
+            Says::Exit | Says::Status => {
+                steady = false;
+                let bad = match says {
+                    Says::Exit => matches!(bytes.get(end), Some(b'1'..=b'9' | b'-')),
+                    _ => is_status(&bytes[end..]),
+                };
+                if !bad {
+                    continue;
+                }
+                Sign::Error
+            }
         };
         let may_be_level = !matches!(says, Says::Exit | Says::Status);
-        if said != Sign::Plain && denied(bytes, start, end) {
-            continue;
+        if said != Sign::Plain {
+            let denied = denied(bytes, start, end);
+            steady &= !denied && !is_counted(bytes, start, end);
+            if denied {
+                continue;
+            }
         }
         if level.is_none() && may_be_level && stands_as_level(bytes, start, end) {
             level = Some(said);
@@ -209,11 +227,20 @@ pub fn of(line: &str) -> Sign {
             words = words.max(said);
         }
     }
-    match level {
+    let sign = match level {
         Some(Sign::Plain) if Sign::Warning <= words => Sign::Mention,
         Some(level) => level,
         None => words,
-    }
+    };
+    (sign, steady)
+}
+
+/// True where a number stands next to the word: with 0 there, it would be no trouble.
+fn is_counted(bytes: &[u8], start: usize, end: usize) -> bool {
+    let before = bytes[..start].iter().rev().find(|byte| **byte != b' ');
+    let after =
+        bytes[end..].iter().take(16).find(|byte| !byte.is_ascii_alphabetic() && !b"_\"=: ".contains(byte));
+    before.is_some_and(u8::is_ascii_digit) || after.is_some_and(u8::is_ascii_digit)
 }
 
 /// klog (`E0311 10:…`), logcat (`1234 E Tag`), the kernel and journal (`<3>`).

@@ -4,8 +4,9 @@
 //! `GET /items/<3–9987> <200 ×1204 | 404 ×11> <2–981>ms`.
 
 use super::Lines;
+use super::cuts::{Cut, Cuts};
 use super::pattern::Pattern;
-use super::token::{self, Class, Token};
+use super::token::Class;
 use std::ops::Range;
 
 /// Different values that are counted one by one; above that a slot is a range, or just varies.
@@ -33,37 +34,35 @@ pub struct Detail {
 }
 
 /// Looks closely at `pattern`, whose lines are `members`.
-pub fn detail(lines: &Lines<'_>, members: &[u32], pattern: &Pattern) -> Detail {
+pub fn detail(lines: &Lines<'_>, cuts: &Cuts, members: &[u32], pattern: &Pattern) -> Detail {
     let Some(&first) = members.first() else { return Detail { text: String::new(), odd: Vec::new() } };
     let example = lines.get(first as usize);
-    let mut tokens = Vec::new();
-    token::cut(example, &mut tokens);
-    let mut slots: Vec<Slot<'_>> = tokens.iter().map(|token| Slot::new(token, example)).collect();
+    let tokens = cuts.of(first as usize);
+    let mut slots: Vec<Slot<'_>> = tokens.iter().map(|token| Slot::new(*token, example)).collect();
     let varying: Vec<usize> =
-        (0..tokens.len()).filter(|&place| !pattern.is_constant(place, tokens[place].class)).collect();
-    let mut others = Vec::new();
+        (0..tokens.len()).filter(|&place| !pattern.is_constant(place, tokens[place].class())).collect();
     for (order, &member) in members.iter().enumerate() {
         let line = lines.get(member as usize);
-        token::cut(line, &mut others);
+        let others = cuts.of(member as usize);
         for &place in &varying {
             if let (Some(slot), Some(token)) = (slots.get_mut(place), others.get(place)) {
-                slot.see(token.of(line), token.class, member, order);
+                slot.see(token.of(line), token.class(), member, order);
             }
         }
     }
     let mut odd: Vec<u32> = slots.iter().flat_map(|slot| slot.odd(members.len())).collect();
     odd.sort_unstable();
     odd.dedup();
-    Detail { text: text_of(example, &tokens, &slots), odd }
+    Detail { text: text_of(example, tokens, &slots), odd }
 }
 
-fn text_of(example: &str, tokens: &[Token], slots: &[Slot<'_>]) -> String {
+fn text_of(example: &str, tokens: &[Cut], slots: &[Slot<'_>]) -> String {
     let mut text = String::new();
     let mut at = 0;
     for (token, slot) in tokens.iter().zip(slots) {
-        squeeze(&example[at..token.start as usize], &mut text);
+        squeeze(&example[at..token.start()], &mut text);
         slot.write(token.of(example), &mut text);
-        at = token.end as usize;
+        at = token.end();
         if LONGEST < text.len() {
             text.push('…');
             return text;
@@ -115,11 +114,11 @@ struct Numbers<'a> {
 }
 
 impl<'a> Slot<'a> {
-    fn new(token: &Token, line: &'a str) -> Slot<'a> {
+    fn new(token: Cut, line: &'a str) -> Slot<'a> {
         let first = token.of(line);
-        let numeric = matches!(token.class, Class::Number | Class::Mixed);
+        let numeric = matches!(token.class(), Class::Number | Class::Mixed);
         let numbers = last_number(first).filter(|_| numeric).map(|(_, at)| Numbers::new(first, at));
-        Slot { first, class: token.class, constant: true, values: Vec::new(), overflown: false, numbers }
+        Slot { first, class: token.class(), constant: true, values: Vec::new(), overflown: false, numbers }
     }
 
     fn see(&mut self, text: &'a str, class: Class, line: u32, order: usize) {
@@ -321,15 +320,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::super::pattern::Patterns;
-    use super::super::signs::Sign;
     use super::*;
 
     fn detail_of(text: &str) -> Detail {
         let lines = Lines::of(text).expect("short");
-        let signs = vec![Sign::Plain; lines.len()];
-        let patterns = Patterns::of(&lines, &signs).expect("few");
+        let patterns = Patterns::of(&lines).expect("few");
         assert_eq!(patterns.list.len(), 1);
-        detail(&lines, patterns.members().of(0), &patterns.list[0])
+        detail(&lines, &patterns.cuts, patterns.members().of(0), &patterns.list[0])
     }
 
     #[test]
