@@ -4,6 +4,7 @@
 //! once for a block of a history is given back for ever.
 
 use crate::receipt::{BlockReceipt, Receipt};
+use crate::rewrite::explain::{self, Explanation};
 use crate::rewrite::{self, Caller, Desk, Inline, Profile, Reach, Settings, WayBack, Writes};
 use crate::store::{KeptOriginal, Limits, Scope, Store, StoreError};
 use crate::units::{Key, Millis, Tokens};
@@ -160,6 +161,13 @@ impl Headroom {
         Some(CompressedBody { body: rewritten.body, receipt: rewritten.receipt, elapsed: bench.elapsed() })
     }
 
+    /// Why the tool outputs of a request were treated as they were: `before` is what was given to
+    /// [`Headroom::compress_body`], `after` the body that came of it.
+    pub fn explain(&self, before: &[u8], after: &[u8]) -> Vec<Explanation> {
+        let wire = wire_of(before);
+        wire.map(|wire| explain::explain(before, after, wire, &self.settings.rules)).unwrap_or_default()
+    }
+
     /// Names what is done alike: the profile and the user's own rules.
     fn run(&self) -> String {
         let rules: String = self.settings.rules.iter().map(|rule| format!("\n{rule}")).collect();
@@ -176,6 +184,11 @@ impl Headroom {
     /// [`StoreError::Unknown`], [`StoreError::Expired`] or [`StoreError::Io`].
     pub fn retrieve(&self, key: &Key) -> Result<KeptOriginal, StoreError> {
         self.store.original(key, now())
+    }
+
+    /// How much may be left out.
+    pub fn profile(&self) -> Profile {
+        self.settings.profile
     }
 
     /// The store that is worked on.

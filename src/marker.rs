@@ -38,6 +38,13 @@ pub fn is_marker(line: &str) -> bool {
     line.starts_with(OPEN) && line.ends_with(']')
 }
 
+/// What a line says that has the shape of a marker, alone or as a JSON string.
+pub fn said(line: &str) -> Option<&str> {
+    let line = line.trim().trim_end_matches(',');
+    let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
+    line.strip_prefix(OPEN)?.strip_suffix(']')
+}
+
 /// Writes the markers of one text: the first names the key, the others refer to it.
 #[derive(Debug)]
 pub struct Markers<'a> {

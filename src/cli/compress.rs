@@ -23,6 +23,9 @@ pub struct Args {
     /// Print one JSON object: the request's fields, and `tokens_before`, `tokens_after`, `elapsed_ms`, `blocks`
     #[arg(long)]
     json: bool,
+    /// Tell of each tool output what was done to it, and why, instead of printing the request
+    #[arg(long, conflicts_with_all = ["json", "serve"])]
+    explain: bool,
     /// Read one request a line and answer each with one line of JSON
     #[arg(long, conflicts_with = "text")]
     serve: bool,
@@ -35,6 +38,9 @@ pub struct Args {
     /// The command line that printed the text
     #[arg(long, value_name = "CMD", requires = "text")]
     command: Option<String>,
+    /// The file that was read or searched
+    #[arg(long, value_name = "FILE", requires = "text")]
+    path: Option<String>,
     /// What the reader wants to know
     #[arg(long, value_name = "TEXT", requires = "text")]
     query: Option<String>,
@@ -57,10 +63,13 @@ pub fn run(args: Args) -> Verdict {
     if args.text {
         return shorten_text(&headroom, input, &args);
     }
-    let Some(done) = headroom.compress_body(Bytes::from(input)) else {
+    let input = Bytes::from(input);
+    let Some(done) = headroom.compress_body(input.clone()) else {
         return Err(not_a_request().into());
     };
-    if args.json {
+    if args.explain {
+        explain(&headroom, &input, &done);
+    } else if args.json {
         let mut line = report(&done);
         line.push(b'\n');
         term::say_exactly(&line)?;
@@ -143,6 +152,53 @@ fn block(block: &BlockReceipt) -> serde_json::Value {
     })
 }
 
+/// Tells of each tool output what was done to it, and why.
+fn explain(headroom: &Headroom, input: &[u8], done: &CompressedBody) {
+    let explained = headroom.explain(input, &done.body);
+    if done.receipt.blocks.is_empty() {
+        term::say("No tool output here that is long enough to be looked at.");
+    }
+    for block in &done.receipt.blocks {
+        let its = explained.iter().find(|explained| explained.path == block.path);
+        let command = its.map(|its| its.command.as_str()).unwrap_or_default();
+        let first = command.lines().next().unwrap_or_default();
+        let name = [block.tool.as_str(), first].into_iter().filter(|part| !part.is_empty());
+        let name: Vec<&str> = name.collect();
+        term::heading(format!("{}  {}", block.path, name.join(": ")));
+        let told_by = its.map_or("", |its| its.told_by.said());
+        let kind = match (block.compressor.is_some(), block.refusal) {
+            (false, Some(Refusal::Rule | Refusal::OwnOutput | Refusal::GivenBack | Refusal::AlreadySent)) => {
+                None
+            }
+            _ => Some(format!("  is        {}, {told_by}", block.kind)),
+        };
+        kind.into_iter().for_each(term::say);
+        if let Some(rule) = its.and_then(|its| its.rule.as_ref()) {
+            term::say(format!("  rule      {rule}"));
+        } else {
+            term::say(format!("  profile   {}", headroom.profile().name()));
+        }
+        match (&block.compressor, block.refusal) {
+            (Some(compressor), _) => {
+                let (before, after) = (block.tokens_before.0, block.tokens_after.0);
+                let share = (before - after.min(before)) as f64 * 100.0 / before.max(1) as f64;
+                let counts = format!("{before} tokens, now {after}: {share:.0} % fewer");
+                term::say(format!("  shortened {compressor}, {counts}"));
+            }
+            (None, Some(because)) => {
+                term::say(format!("  as it was {} ({})", because.meaning(), because.name()));
+            }
+            (None, None) => term::say("  as it was"),
+        }
+        for said in its.iter().flat_map(|its| &its.markers) {
+            term::say(format!("  marker    {said}"));
+        }
+        if let Some(key) = &block.key {
+            term::say(format!("  original  headroom retrieve {key}"));
+        }
+    }
+}
+
 /// Shortens plain text: a request of one call and its result, made and taken apart again.
 fn shorten_text(headroom: &Headroom, input: Vec<u8>, args: &Args) -> Verdict {
     let text = String::from_utf8(input).map_err(|_| {
@@ -152,16 +208,25 @@ fn shorten_text(headroom: &Headroom, input: Vec<u8>, args: &Args) -> Verdict {
             "binary output has no shorter form; leave it out",
         )
     })?;
-    let arguments = match &args.command {
-        Some(command) => json!({ "command": command }),
-        None => json!({}),
-    };
+    let mut arguments = serde_json::Map::new();
+    for (name, value) in [("command", &args.command), ("path", &args.path)] {
+        if let Some(value) = value {
+            arguments.insert(name.to_owned(), json!(value));
+        }
+    }
     let messages = json!([
         {"role": "user", "content": args.query.as_deref().unwrap_or(" ")},
         {"role": "assistant", "content": [
             {"type": "tool_use", "id": "1", "name": args.tool.as_deref().unwrap_or_default(), "input": arguments}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": text}]},
     ]);
+    if args.explain {
+        let input = Bytes::from(serde_json::to_vec(&json!({ "messages": messages }))?);
+        let done = headroom.compress_body(input.clone()).ok_or_else(not_a_request)?;
+        explain(headroom, &input, &done);
+        headroom.store().flush();
+        return Ok(ExitCode::SUCCESS);
+    }
     let compressed = headroom.compress(&messages)?;
     let shorter = compressed.messages[2]["content"][0]["content"].as_str().unwrap_or(&text);
     if args.json {

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod chain;
+pub mod explain;
 mod frames;
 pub mod hidden;
 mod policy;

@@ -90,7 +90,12 @@ impl Subject {
 
 /// What the last rule about an output allows; `None` when no rule is about it.
 pub(super) fn decide(rules: &[Rule], told: &Told) -> Option<Permission> {
-    rules.iter().rev().find(|rule| rule.on.is_about(told)).map(|rule| rule.allow)
+    deciding(rules, told).map(|rule| rule.allow)
+}
+
+/// The last rule about an output.
+pub(super) fn deciding<'a>(rules: &'a [Rule], told: &Told) -> Option<&'a Rule> {
+    rules.iter().rev().find(|rule| rule.on.is_about(told))
 }
 
 /// `git log` begins `git log -p`, and does not begin `git logs`.

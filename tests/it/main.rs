@@ -17,6 +17,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod faults;
+mod filter;
 mod fleet;
 mod install;
 mod laws;

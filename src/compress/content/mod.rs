@@ -17,13 +17,42 @@ use command::About;
 
 /// The kind of `text`.
 pub fn kind_of(text: &str, hint: &Hint<'_>) -> Kind {
-    let shape = || shape::of(text);
-    match about_tool(hint) {
-        About::Is(Kind::Read) => Kind::Read,
-        About::Is(kind) => confirmed(kind, text),
-        About::File(kind) => data_or_read(kind, text),
-        About::Unknown => shape(),
+    recognise(text, hint).0
+}
+
+/// What told the kind of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToldBy {
+    /// The tool's name.
+    Tool,
+    /// The command line.
+    Command,
+    /// The text itself.
+    Shape,
+}
+
+impl ToldBy {
+    /// For people: `by its command`.
+    pub fn said(self) -> &'static str {
+        match self {
+            ToldBy::Tool => "by its tool",
+            ToldBy::Command => "by its command",
+            ToldBy::Shape => "by its shape",
+        }
     }
+}
+
+/// The kind of `text`, and what told it.
+pub fn recognise(text: &str, hint: &Hint<'_>) -> (Kind, ToldBy) {
+    let told_by = if hint.command.trim().is_empty() { ToldBy::Tool } else { ToldBy::Command };
+    let promised = match about_tool(hint) {
+        About::Is(Kind::Read) => return (Kind::Read, told_by),
+        About::Is(kind) => kind,
+        About::File(kind) => return (data_or_read(kind, text), told_by),
+        About::Unknown => return (shape::of(text), ToldBy::Shape),
+    };
+    let kind = confirmed(promised, text);
+    (kind, if kind == promised { told_by } else { ToldBy::Shape })
 }
 
 /// What tool and command say of the text.
