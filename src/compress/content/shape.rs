@@ -84,7 +84,8 @@ pub fn of(text: &str) -> Kind {
         return Kind::Json;
     }
     let sample = Sample::of(trimmed);
-    if sample.numbered() {
+    let table = table::surely_fits(&sample);
+    if sample.numbered() && !table {
         return Kind::Read;
     }
     // Each of these looks for what nothing else has.
@@ -92,6 +93,9 @@ pub fn of(text: &str) -> Kind {
         [(blob::fits, Kind::Blob), (mixed::fits, Kind::Mixed), (diff::fits, Kind::Diff)];
     if let Some((_, kind)) = sure.iter().find(|(fits, _)| fits(&sample)) {
         return *kind;
+    }
+    if table {
+        return Kind::Table;
     }
     let build = sample.build();
     if sample.hits() && build * 4 < sample.lines.len() {
