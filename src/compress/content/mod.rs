@@ -91,6 +91,8 @@ fn confirmed(kind: Kind, text: &str) -> Kind {
         // What a program says before and after it prints JSON.
         (_, Kind::Mixed) => Kind::Mixed,
         (kind, Kind::Other | Kind::Read) => kind,
+        // A program that a build tool ran has crashed.
+        (Kind::Log | Kind::Build, Kind::Trace) => Kind::Trace,
         (Kind::Listing | Kind::Table | Kind::Config | Kind::Blob | Kind::Trace, shape) => shape,
         // The log of a build, and a program under `cargo run` that logs.
         (Kind::Log | Kind::Build, Kind::Log | Kind::Build) => shape,

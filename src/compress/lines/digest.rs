@@ -3,10 +3,11 @@
 //! Which lines are shown is chosen elsewhere; here they are written, with a
 //! legend of the patterns that lost lines and a marker at every gap.
 
+use super::fold::{self, Ends, Fold};
 use super::pattern::{Members, Patterns};
 use super::signs::Sign;
 use super::slots::{self, Detail};
-use super::trace::{self, Fold};
+use super::trace;
 use super::{Lines, write};
 use crate::marker::Markers;
 use crate::text::counted;
@@ -50,7 +51,7 @@ impl<'a> Digest<'a> {
             })
             .collect();
         let traces = trace::find(lines);
-        let folds = trace::folds(lines, &traces);
+        let folds = fold::folds(lines, &traces, &Ends::AMONG_LINES, |_| false);
         let framed = traces.into_iter().map(|trace| trace.lines).collect();
         Some(Digest { lines, signs, patterns, members, details, folds, framed })
     }
@@ -125,14 +126,9 @@ impl<'a> Digest<'a> {
             }
             let at = self.folds.partition_point(|fold| fold.lines().end <= line);
             match self.folds.get(at).filter(|fold| fold.lines().contains(&line)) {
-                Some(Fold::SameAs { lines, first }) => {
-                    parts.push(format!("the same stack frames as at line {}", first + 1));
-                    line = lines.end;
-                    continue;
-                }
-                Some(Fold::Middle { lines, frames }) => {
-                    parts.push(format!("{} of libraries", counted(*frames, "frame")));
-                    line = lines.end;
+                Some(fold) => {
+                    parts.push(fold.told(|line| line + 1));
+                    line = fold.lines().end;
                     continue;
                 }
                 None => match names[self.patterns.of_line[line] as usize] {

@@ -11,6 +11,7 @@
 pub mod cuts;
 pub mod digest;
 pub mod exact;
+pub mod fold;
 pub mod pattern;
 pub mod question;
 pub mod signs;
