@@ -27,6 +27,8 @@ pub enum Cut {
 pub enum Piece {
     /// These bytes of what the string says.
     Kept(Range<usize>),
+    /// What the compressor of the string's own kind made of it, or a part of that.
+    Made(String),
     /// What was left out here.
     Gap(String),
 }

@@ -26,9 +26,6 @@ const LONG_TEXT: usize = 500;
 /// Names of left-out members take so many bytes at least before they are only counted.
 const MOST_NAMES: usize = 2_000;
 
-/// A run without a blank that is longer than this, in bytes, says nothing to a reader.
-const BLOB: usize = 256;
-
 /// How a text is folded: what is asked, and how much of it may stay, in thousandths.
 #[derive(Debug)]
 pub struct Fold<'f, 't, 'a> {
@@ -173,49 +170,20 @@ impl Fold<'_, '_, '_> {
 
     /// A long string: a blob by its kind and length, text by its lines, one long line by its ends.
     fn string(&self, at: At, cuts: &mut Cuts) {
-        if self.tape.source_len(at) < BLOB || self.tape.is_key(at) {
+        if self.tape.source_len(at) < LONG_TEXT || self.tape.is_key(at) || cuts.at(at).is_some() {
             return;
         }
         let said = self.tape.said(at);
-        let pieces = if is_blob(&said) {
-            blob(&said)
-        } else if LONG_TEXT <= said.len() {
-            let room = (said.len() * self.share / 1000).max(LONG_TEXT / 2);
-            if 12 <= said.bytes().filter(|byte| *byte == b'\n').count() {
-                lines(&said, self.query, room)
-            } else {
-                ends(&said, self.query, room)
-            }
+        let room = (said.len() * self.share / 1000).max(LONG_TEXT / 2);
+        let pieces = if 12 <= said.bytes().filter(|byte| *byte == b'\n').count() {
+            lines(&said, self.query, room)
         } else {
-            None
+            ends(&said, self.query, room)
         };
         if let Some(pieces) = pieces {
             cuts.cut(at, Cut::Text(pieces));
         }
     }
-}
-
-/// True for a long run of letters and digits without a blank: base64, hex, a token.
-fn is_blob(said: &str) -> bool {
-    BLOB < said.len()
-        && said.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric()
-                || matches!(
-                    byte,
-                    b'+' | b'/' | b'=' | b'_' | b'-' | b'\n' | b'\r' | b':' | b';' | b',' | b'.'
-                )
-        })
-        && said.bytes().filter(|byte| matches!(byte, b'/' | b'.' | b':' | b'_' | b'-')).count() * 16
-            <= said.len()
-}
-
-fn blob(said: &str) -> Option<Vec<Piece>> {
-    // A data URI keeps its head, which says what it is.
-    let head = said.find(',').filter(|at| said.starts_with("data:") && *at < 80).map_or(24, |at| at + 1);
-    let hex = said[head..].bytes().all(|byte| byte.is_ascii_hexdigit());
-    let kind = if hex { "hex digits" } else { "characters of base64 or the like" };
-    let left = said.len() - head;
-    (100 < left).then(|| vec![Piece::Kept(0..head), Piece::Gap(format!("{left} {kind} left out"))])
 }
 
 /// Some lines of a text: both ends, what is asked, what tells of trouble.

@@ -22,9 +22,12 @@ pub mod select;
 pub mod shape;
 pub mod table;
 pub mod tape;
+pub mod texts;
 
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod tests_of;
 
 use super::{Allowance, Effort, Hint, Kind, LOSSY_FLOOR, Loss, Shortened};
 use crate::marker::{self, Markers};
@@ -36,6 +39,7 @@ use fold::Fold;
 use page::{Page, Written};
 use query::Query;
 use tape::{Tape, Unread};
+use texts::Texts;
 
 /// Shortens `text`, or says why not.
 ///
@@ -128,7 +132,7 @@ fn choose<'t, 'a>(
     if is_short(whole.len() as u64) {
         return None;
     }
-    let cuts = cuts(tape, tables, &Query::of(hint.query), room(tape.text_len(), allowance.effort));
+    let cuts = cuts(tape, tables, hint, allowance, room(tape.text_len(), allowance.effort));
     if cuts.is_empty() {
         return None;
     }
@@ -153,13 +157,33 @@ fn is_fewer_by(after: Tokens, text: &str, limit: impl Fn(Tokens) -> Tokens) -> b
     after <= limit(surely) || after <= limit(tokens::count(text))
 }
 
-/// What is left out, if anything, so that about `room` bytes stay.
-fn cuts<'t, 'a>(tape: &'t Tape<'a>, tables: &[Written<'t, 'a>], query: &Query, room: usize) -> Cuts {
+/// What is left out, if anything, so that about `room` bytes stay: parts of long strings first, then rows, then the rest.
+fn cuts<'t, 'a>(
+    tape: &'t Tape<'a>,
+    tables: &[Written<'t, 'a>],
+    hint: &Hint<'_>,
+    allowance: &Allowance<'_>,
+    room: usize,
+) -> Cuts {
     let mut cuts = Cuts::none();
+    let query = &Query::of(hint.query);
+    let skipped: Vec<tape::At> = tables.iter().map(|written| written.at).collect();
+    let is_lines = matches!(tables, [only] if only.table.form == table::Form::Lines);
+    let texts = Texts { tape, query: hint.query, allowance };
+    let mut lens: Vec<Vec<usize>> = tables.iter().map(|written| written.lens.clone()).collect();
+    for (written, lens) in tables.iter().zip(&mut lens) {
+        texts.shorten_cells(&written.table, lens, &mut cuts);
+    }
+    if !is_lines {
+        texts.shorten(tape::At(0), tape.end(), &skipped, &mut cuts);
+    }
+    if !cuts.is_empty() && page::rewrite(tape, tables, &cuts).text.len() <= room * ONLY_TEXTS {
+        return cuts;
+    }
     let all: usize = tables.iter().map(|written| written.len).sum();
-    for written in tables {
+    for (written, lens) in tables.iter().zip(&lens) {
         let bytes = (room as u128 * written.len as u128 / all.max(1) as u128) as usize;
-        rows::choose(&written.table, (written.at, written.past), &written.lens, query, bytes, &mut cuts);
+        rows::choose(&written.table, (written.at, written.past), lens, query, bytes, &mut cuts);
     }
     let so_far = page::rewrite(tape, tables, &cuts).text.len();
     if room * 5 / 4 < so_far {
@@ -167,14 +191,15 @@ fn cuts<'t, 'a>(tape: &'t Tape<'a>, tables: &[Written<'t, 'a>], query: &Query, r
         for written in tables {
             fold.fold_cells(&written.table, &mut cuts);
         }
-        let skipped: Vec<tape::At> = tables.iter().map(|written| written.at).collect();
-        let is_lines = matches!(tables, [only] if only.table.form == table::Form::Lines);
         if !is_lines {
             fold.fold(tape::At(0), tape.end(), &skipped, &mut cuts);
         }
     }
     cuts
 }
+
+/// Where parts of long strings are all that is left out, so many times the room may stay.
+const ONLY_TEXTS: usize = 2;
 
 /// Bytes that may stay of a text of `len` bytes.
 fn room(len: usize, effort: Effort) -> usize {

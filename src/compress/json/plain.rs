@@ -204,6 +204,7 @@ fn shortened(said: &str, pieces: &[Piece], to: &mut impl Sink) {
         }
         match piece {
             Piece::Kept(range) => escaped(&said[range.clone()], to),
+            Piece::Made(text) => escaped(text, to),
             Piece::Gap(what) => to.gap(what),
         }
     }
