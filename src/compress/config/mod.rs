@@ -1,5 +1,7 @@
 //! Settings and locked versions: TOML, YAML, INI, lock files.
 
+pub mod lock;
+
 use super::content::Sample;
 use super::{Allowance, Hint, Shortened};
 use crate::refusal::Refusal;
