@@ -18,11 +18,12 @@ use std::time::Duration;
 /// What was typed after `bench`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "DIR is read with all its folders. A file `*.case.json` (one) or `*.cases.jsonl` (one a line) holds cases:
+    after_help = "DIR is read with all its folders. A file `*.case.json` (one) or `*.cases.jsonl` (one a line; both also packed, `.zst`) holds
+cases:
   {\"id\", \"kind\", \"tool_name\", \"tool_input\", \"query\", \"content\", \"needles\": […], \"retrievable\": […]}
 Any other text file is one output: its folder is its kind, and its lines that tell of an error, a
 warning or a failure are its needles. \"random\" is what would stay in view of a random choice of
-lines of the same length. Nothing is kept: the store is thrown away afterwards."
+lines of the same length; \"settled\" is what comes out unchanged when it is given again. Nothing is kept: the store is thrown away afterwards."
 )]
 pub struct Args {
     /// The folder; without it, the outputs of `headroom demo`
@@ -31,6 +32,9 @@ pub struct Args {
     /// How much may be left out: lossless, balanced or aggressive
     #[arg(long, value_name = "NAME", default_value = "balanced")]
     profile: String,
+    /// Take every output for this tool's: what is saved when a tool is not known
+    #[arg(long, value_name = "NAME")]
+    tool: Option<String>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -53,7 +57,7 @@ pub fn run(args: Args) -> Verdict {
         )
         .into());
     };
-    let cases = match &args.folder {
+    let mut cases = match &args.folder {
         Some(folder) => case::read(folder)?,
         None => case::built_in(),
     };
@@ -64,6 +68,9 @@ pub fn run(args: Args) -> Verdict {
             "see `headroom bench --help` for what is read",
         )
         .into());
+    }
+    if let Some(tool) = &args.tool {
+        cases.iter_mut().for_each(|case| case.tool_name.clone_from(tool));
     }
     let folder = tempfile::tempdir()?;
     let store = Arc::new(Store::open(folder.path(), Limits::default())?);
@@ -91,6 +98,8 @@ struct Measured {
     visible: usize,
     at_random: f64,
     retrieved: usize,
+    /// True when what is shown comes out unchanged when it is given again, as another tool's output.
+    settled: bool,
     compressor: String,
     elapsed: Duration,
 }
@@ -109,6 +118,13 @@ fn measure(headroom: &Headroom, case: &Case) -> Result<Measured, anyhow::Error> 
         None => shown.to_owned(),
     };
     let whole = original == case.content;
+    let again = Case { content: shown.to_owned(), tool_name: "copied".to_owned(), ..case.clone() }.request();
+    let again = headroom.compress_body(serde_json::to_vec(&again)?.into());
+    let settled = key.is_none()
+        || again.is_some_and(|again| {
+            serde_json::from_slice(&again.body)
+                .is_ok_and(|sent: Value| sent["messages"][2]["content"][0]["content"].as_str() == Some(shown))
+        });
     let (before, after) = (crate::tokens::count(&case.content), crate::tokens::count(shown));
     Ok(Measured {
         before,
@@ -116,6 +132,7 @@ fn measure(headroom: &Headroom, case: &Case) -> Result<Measured, anyhow::Error> 
         visible: case.needles.iter().filter(|needle| case::shows(shown, needle)).count(),
         at_random: case.at_random(shown.len()),
         retrieved: case.retrievable.iter().filter(|text| whole && original.contains(text.as_str())).count(),
+        settled,
         compressor: match block.map(|block| (&block.compressor, block.refusal)) {
             Some((Some(compressor), _)) => compressor.to_string(),
             Some((None, Some(because))) => format!("- {because}"),
@@ -136,6 +153,7 @@ struct Sums {
     at_random: f64,
     retrievable: usize,
     retrieved: usize,
+    settled: usize,
     times: Vec<Duration>,
 }
 
@@ -149,6 +167,7 @@ impl Sums {
         self.at_random += measured.at_random;
         self.retrievable += case.retrievable.len();
         self.retrieved += measured.retrieved;
+        self.settled += usize::from(measured.settled);
         self.times.push(measured.elapsed);
     }
 
@@ -207,10 +226,11 @@ fn print(cases: &[Case], measured: &[Measured], each: bool) {
         "visible",
         "random",
         "retrieved",
+        "settled",
         "p50 ms",
         "p99 ms",
     ]);
-    term::align_right(&mut table, 1..10);
+    term::align_right(&mut table, 1..11);
     for (kind, sums) in kinds.iter().map(|(kind, sums)| (*kind, sums)).chain([("all", &total)]) {
         table.add_row([
             kind.to_owned(),
@@ -221,6 +241,7 @@ fn print(cases: &[Case], measured: &[Measured], each: bool) {
             percent(sums.visible as f64, sums.needles as f64),
             percent(sums.at_random, sums.needles as f64),
             percent(sums.retrieved as f64, sums.retrievable as f64),
+            percent(sums.settled as f64, sums.cases as f64),
             format!("{:.2}", sums.milliseconds(0.5)),
             format!("{:.2}", sums.milliseconds(0.99)),
         ]);
@@ -233,7 +254,7 @@ fn as_json(profile: &str, cases: &[Case], measured: &[Measured]) -> Value {
         json!({
             "cases": sums.cases, "tokens_before": sums.before, "tokens_after": sums.after,
             "needles": sums.needles, "visible": sums.visible, "visible_at_random": sums.at_random,
-            "retrievable": sums.retrievable, "retrieved": sums.retrieved,
+            "retrievable": sums.retrievable, "retrieved": sums.retrieved, "settled": sums.settled,
             "p50_ms": sums.milliseconds(0.5), "p99_ms": sums.milliseconds(0.99),
         })
     };
@@ -246,7 +267,7 @@ fn as_json(profile: &str, cases: &[Case], measured: &[Measured]) -> Value {
                 "id": case.id, "kind": case.kind, "compressor": measured.compressor,
                 "tokens_before": measured.before.0, "tokens_after": measured.after.0,
                 "needles": case.needles.len(), "visible": measured.visible,
-                "retrievable": case.retrievable.len(), "retrieved": measured.retrieved,
+                "retrievable": case.retrievable.len(), "retrieved": measured.retrieved, "settled": measured.settled,
                 "elapsed_ms": measured.elapsed.as_secs_f64() * 1_000.0,
             })
         })

@@ -84,7 +84,12 @@ pub fn built_in() -> Vec<Case> {
 pub fn read(folder: &Path) -> Result<Vec<Case>, Failure> {
     let mut cases = Vec::new();
     for path in files(folder)? {
-        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let mut bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let packed = path.extension().is_some_and(|end| end == "zst");
+        if packed {
+            bytes = zstd::decode_all(bytes.as_slice()).map_err(|error| unreadable(&path, &error))?;
+        }
+        let path = if packed { path.with_extension("") } else { path };
         let Ok(text) = String::from_utf8(bytes) else { continue };
         let name = path.to_string_lossy();
         if name.ends_with(".case.json") {
