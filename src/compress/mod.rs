@@ -12,6 +12,7 @@ pub mod config;
 pub mod content;
 pub mod diff;
 pub mod json;
+pub mod laws;
 pub mod lines;
 pub mod listing;
 pub mod log;
