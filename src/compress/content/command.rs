@@ -7,7 +7,8 @@
 
 use super::super::Kind;
 use super::programs::{
-    DATA_PLACES, FILE_NAMES, FILE_PRINTERS, FILTERS, OPEN_NAMES, PROGRAMS, RUNNERS, WRAPPERS, Writer,
+    DATA_PLACES, FILE_NAMES, FILE_PRINTERS, FILTERS, OPEN_NAMES, PROGRAMS, RUNNERS, SOURCE_NAMES, WRAPPERS,
+    Writer,
 };
 
 /// What a tool or a command says of its text.
@@ -17,6 +18,8 @@ pub enum About {
     Is(Kind),
     /// The text is a file of this kind: data, or settings that may be edited.
     File(Kind),
+    /// The text is a file of a name that tells nothing: an export, a report, or source in a rare language.
+    Unheard,
     /// Nothing is known.
     Unknown,
 }
@@ -45,6 +48,7 @@ pub fn about(command: &str) -> About {
             // One part that may be edited keeps the whole text.
             (About::Is(Kind::Read), _) | (_, About::Is(Kind::Read)) => return About::Is(Kind::Read),
             (About::File(kind), _) | (_, About::File(kind)) => About::File(kind),
+            (About::Unheard, _) | (_, About::Unheard) => About::Unheard,
             (About::Unknown, its) => its,
             (found, About::Unknown) => found,
             (found, its) if found == its => found,
@@ -318,8 +322,10 @@ fn about_file(file: &str) -> About {
         if *writer == Writer::Person && !data { About::File(*kind) } else { About::Is(*kind) }
     } else if ends(OPEN_NAMES) || data && !name.contains('.') {
         About::Unknown
-    } else {
+    } else if ends(SOURCE_NAMES) {
         About::Is(Kind::Read)
+    } else {
+        About::Unheard
     }
 }
 
@@ -359,10 +365,13 @@ mod tests {
             ("sed -n '1,80p' foo.py", read),
             ("sed -n 1,80p foo.log", log),
             ("nl -ba src/x.c | sed -n '1,20p'", read),
-            ("head -50 Makefile", read),
+            ("head -50 x.mk", read),
             ("cat a.py && pytest", read),
             ("cat src/main.rs | wc -l", About::Unknown),
             ("cat package.json", About::File(Kind::Json)),
+            ("cat Makefile", About::Unheard),
+            ("cat exports/q2.dat", About::Unheard),
+            ("cat exports/q2.dat src/main.rs", read),
             ("cat /tmp/out.json", json),
             ("cat data/rows.jsonl", json),
             ("cat out.txt", About::Unknown),

@@ -12,7 +12,7 @@ mod shape;
 
 pub use sample::Sample;
 
-use super::{Hint, Kind};
+use super::{Hint, Kind, blob};
 use command::About;
 
 /// The kind of `text`.
@@ -46,9 +46,13 @@ impl ToldBy {
 pub fn recognise(text: &str, hint: &Hint<'_>) -> (Kind, ToldBy) {
     let told_by = if hint.command.trim().is_empty() { ToldBy::Tool } else { ToldBy::Command };
     let promised = match about_tool(hint) {
+        About::Is(Kind::Read) if told_by == ToldBy::Command && blob::fits(&Sample::of(text)) => {
+            return (Kind::Blob, ToldBy::Shape);
+        }
         About::Is(Kind::Read) => return (Kind::Read, told_by),
         About::Is(kind) => kind,
         About::File(kind) => return (data_or_read(kind, text), told_by),
+        About::Unheard => return (unheard(text), ToldBy::Shape),
         About::Unknown => return (shape::of(text), ToldBy::Shape),
     };
     let kind = confirmed(promised, text);
@@ -111,6 +115,16 @@ fn data_or_read(kind: Kind, text: &str) -> Kind {
         Kind::Json | Kind::Config if text.len() < READ_WHOLE => Kind::Read,
         _ if shape == Kind::Read => Kind::Read,
         kind => kind,
+    }
+}
+
+/// A file of a name that tells nothing: what has the shape of data is data, anything else may be edited.
+fn unheard(text: &str) -> Kind {
+    match shape::of(text) {
+        Kind::Json => data_or_read(Kind::Json, text),
+        kind @ (Kind::Log | Kind::Build | Kind::Trace | Kind::Table | Kind::Blob | Kind::Diff) => kind,
+        Kind::Config if READ_WHOLE <= text.len() => Kind::Config,
+        _ => Kind::Read,
     }
 }
 

@@ -343,6 +343,20 @@ pub const FILE_NAMES: &[(&[&str], Kind, Writer)] = &[
     (&[".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties"], Kind::Config, Writer::Person),
 ];
 
+/// Ends of the names of files that people and agents write: source, pages, scripts.
+pub const SOURCE_NAMES: &[&str] = &[
+    ".rs", ".py", ".pyi", ".pyx", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts", ".vue",
+    ".svelte", ".astro", ".go", ".java", ".kt", ".kts", ".scala", ".groovy", ".gradle", ".clj", ".cljs",
+    ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".ino", ".cu", ".cs", ".fs", ".vb", ".swift",
+    ".m", ".mm", ".rb", ".erb", ".rake", ".gemspec", ".php", ".pl", ".pm", ".lua", ".r", ".jl", ".ex",
+    ".exs", ".erl", ".hs", ".ml", ".mli", ".elm", ".dart", ".zig", ".nim", ".v", ".sv", ".vhd", ".asm", ".s",
+    ".sol", ".sh", ".bash", ".zsh", ".fish", ".ps1", ".bat", ".cmd", ".awk", ".sed", ".vim", ".el", ".lisp",
+    ".scm", ".sql", ".graphql", ".proto", ".thrift", ".html", ".htm", ".xhtml", ".css", ".scss", ".sass",
+    ".less", ".md", ".mdx", ".rst", ".adoc", ".tex", ".bib", ".tf", ".hcl", ".nix", ".cmake", ".mk", ".mak",
+    ".bzl", ".bazel", ".jinja", ".j2", ".tmpl", ".tpl", ".hbs", ".ejs", ".pug", ".haml", ".feature",
+    ".robot", ".po", ".strings", ".xaml", ".csproj", ".sln",
+];
+
 /// Ends of file names whose kind only the text can tell.
 pub const OPEN_NAMES: &[&str] =
     &[".txt", ".data", ".dump", ".trace", ".stdout", ".stderr", ".output", ".report"];
