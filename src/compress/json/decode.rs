@@ -8,7 +8,7 @@ use super::cell::{self, ABSENT, Holds};
 use super::page::{END_MAP, END_TABLE, LINES, MAP, TABLE};
 use super::plain::{self, Sink};
 use super::shape::Shape;
-use super::table::{ALWAYS, GROUP, KEY, SELDOM, USUALLY};
+use super::table::{ALWAYS, GROUP, INNER_KEY, KEY, SELDOM, USUALLY};
 use super::tape::{Tape, plain_len, unescape};
 use super::{
     cut::Cuts,
@@ -40,6 +40,7 @@ enum Form {
     List,
     Lines,
     Map,
+    Maps,
     Groups,
     Arrays,
 }
@@ -150,7 +151,13 @@ fn table(lines: &mut Lines<'_>, form: Form, end: &str, to: &mut impl Sink) -> Op
         }
     };
     let (form, header) = match form {
-        Form::Map => (form, header.strip_prefix(KEY)?.strip_prefix('\t').unwrap_or("")),
+        Form::Map => {
+            let header = header.strip_prefix(KEY)?.strip_prefix('\t').unwrap_or("");
+            match header.strip_prefix(INNER_KEY) {
+                Some(header) => (Form::Maps, header.strip_prefix('\t').unwrap_or("")),
+                None => (form, header),
+            }
+        }
         _ => match header.strip_prefix(GROUP) {
             Some(header) => (Form::Groups, header.strip_prefix('\t').unwrap_or("")),
             None => (form, header),
@@ -286,7 +293,7 @@ impl<'a> Rows<'a> {
     fn open(&self, to: &mut impl Sink) {
         to.put(match self.form {
             Form::List | Form::Groups | Form::Arrays => "[",
-            Form::Map => "{",
+            Form::Map | Form::Maps => "{",
             Form::Lines => "",
         });
     }
@@ -302,6 +309,8 @@ impl<'a> Rows<'a> {
                 }
             }
             Form::Map => "}",
+            Form::Maps if self.group.is_some() => "}}",
+            Form::Maps => "}",
             Form::Lines => "",
         });
     }
@@ -315,11 +324,11 @@ impl<'a> Rows<'a> {
     fn line(&mut self, line: &'a str, to: &mut impl Sink) -> Option<()> {
         if line.starts_with(marker::OPEN) {
             if self.group.take().is_some() {
-                to.put("]");
+                to.put(if self.form == Form::Maps { "}" } else { "]" });
             }
             self.between(to);
             plain::string(line, to);
-            if self.form == Form::Map {
+            if matches!(self.form, Form::Map | Form::Maps) {
                 to.put(":null");
             }
             return Some(());
@@ -336,11 +345,28 @@ impl<'a> Rows<'a> {
                 plain::string(&text(cells.next()?, ""), to);
                 to.put(":");
             }
+            Form::Maps => {
+                let outer = cells.next()?;
+                match self.group {
+                    Some(group) if group == outer => to.put(","),
+                    before => {
+                        if before.is_some() {
+                            to.put("}");
+                        }
+                        self.between(to);
+                        plain::string(&text(outer, ""), to);
+                        to.put(":{");
+                        self.group = Some(outer);
+                    }
+                }
+                plain::string(&text(cells.next()?, ""), to);
+                to.put(":");
+            }
             Form::Groups => self.group(cells.next()?, to),
             Form::List | Form::Lines | Form::Arrays => self.between(to),
         }
         let all: Vec<&str> = cells.collect();
-        if let ([odd], Form::Map, 2..) = (&all[..], self.form, self.width) {
+        if let ([odd], Form::Map | Form::Maps, 2..) = (&all[..], self.form, self.width) {
             to.put(odd);
             return Some(());
         }

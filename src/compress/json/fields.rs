@@ -345,9 +345,12 @@ impl<'a> Fields<'a> {
 
     fn is_filled(&self, number: usize) -> bool {
         let field = &self.all[number];
-        let filled: usize = field.children.iter().map(|child| self.all[*child].seen).sum();
         let times = field.objects.max(1);
-        !field.map && !field.children.is_empty() && times * field.children.len() * 3 <= filled * 5
+        // A key that hardly any has costs nothing where it is not.
+        let common =
+            || field.children.iter().map(|child| self.all[*child].seen).filter(|seen| times <= seen * 10);
+        let (keys, filled) = (common().count(), common().sum::<usize>());
+        !field.map && keys != 0 && field.children.len() <= 4 * keys + 4 && times * keys * 3 <= filled * 5
     }
 
     /// Hands out the cells of one row.

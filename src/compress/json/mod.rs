@@ -5,12 +5,10 @@
 //! pays, rows are chosen. *Invariant:* number literals, key order, absent keys
 //! and `null` are what they were.
 
-pub mod amount;
 pub mod cell;
 pub mod column;
 pub mod cut;
 pub mod decode;
-pub mod deep;
 pub mod derive;
 pub mod fields;
 pub mod fold;
@@ -22,11 +20,9 @@ pub mod query;
 pub mod rows;
 pub mod select;
 pub mod shape;
-pub mod steps;
 pub mod table;
 pub mod tape;
 pub mod texts;
-pub mod wording;
 
 #[cfg(test)]
 mod properties;
@@ -104,7 +100,14 @@ fn is_verified(text: &str, plain: &str) -> bool {
 /// three or so: a fifth fewer bytes are fewer tokens, legend and all, unless both are short.
 fn is_shorter(table: &str, plain: &str) -> bool {
     let surely = 4096 < plain.len() && table.len() * 10 < plain.len() * 8;
-    surely || table.len() < plain.len() && tokens::count(table) < tokens::count(plain)
+    surely || table.len() < plain.len() && measured(table) < measured(plain)
+}
+
+/// Bytes up to which tokens are counted; a longer text is estimated.
+const COUNTED: usize = 8_192;
+
+fn measured(text: &str) -> Tokens {
+    if text.len() <= COUNTED { tokens::count(text) } else { tokens::estimate_of(text) }
 }
 
 /// Tokens up to which the lossless form is short enough.
@@ -131,7 +134,7 @@ fn choose<'t, 'a>(
     };
     // A token is two to four bytes of a table: what is clearly long or short needs no count.
     let is_short = |len: u64| {
-        len < SHORT_ENOUGH.0 * 2 || len < SHORT_ENOUGH.0 * 4 && tokens::count(whole) <= SHORT_ENOUGH
+        len < SHORT_ENOUGH.0 * 2 || len < SHORT_ENOUGH.0 * 4 && tokens::estimate_of(whole) <= SHORT_ENOUGH
     };
     if is_short(whole.len() as u64) {
         return None;
@@ -149,7 +152,7 @@ fn choose<'t, 'a>(
         return None;
     }
     let text = with_key(shorter, &mut allowance.markers(key))?;
-    let after = tokens::count(&text);
+    let after = tokens::estimate_of(&text);
     let pays = is_fewer_by(after, whole, |before| Tokens(before.0 * LEAST_GAIN.0 / LEAST_GAIN.1))
         && is_fewer_by(after, tape.text(), |before| Tokens(before.0.saturating_sub(LOSSY_FLOOR.0)));
     pays.then_some(Shortened { text, kind: Kind::Json, compressor: "json-rows", left_out: true })
@@ -158,7 +161,7 @@ fn choose<'t, 'a>(
 /// True when `after` is at most what `limit` makes of the tokens of `text`; counted only where it is close.
 fn is_fewer_by(after: Tokens, text: &str, limit: impl Fn(Tokens) -> Tokens) -> bool {
     let surely = Tokens(text.len() as u64 / 6);
-    after <= limit(surely) || after <= limit(tokens::count(text))
+    after <= limit(surely) || after <= limit(tokens::estimate_of(text))
 }
 
 /// What is left out, if anything, so that about `room` bytes stay: parts of long strings first, then rows, then the rest.
@@ -181,18 +184,15 @@ fn cuts<'t, 'a>(
     if !is_lines {
         texts.shorten(tape::At(0), tape.end(), &skipped, &mut cuts);
     }
-    if !cuts.is_empty() && page::rewrite(tape, tables, &cuts).text.len() <= room * ONLY_TEXTS {
+    if !cuts.is_empty()
+        && page::rewrite(tape, tables, &cuts).text.len() <= room.max(tape.text_len() * ONLY_TEXTS / 100)
+    {
         return cuts;
     }
     let all: usize = tables.iter().map(|written| written.len).sum();
-    let share = (room * 1000 / all.max(1)).min(1_000);
-    for ((written, lens), bytes) in tables.iter().zip(&lens).zip(shares(tables, room)) {
-        if lens.iter().sum::<usize>() <= bytes {
-            continue;
-        }
-        let lens = rows::with_short_cells(&written.table, lens, &cuts);
-        rows::choose(&written.table, (written.at, written.past), &lens, query, bytes, &mut cuts);
-        rows::shorten_cells(&written.table, query, share, &mut cuts);
+    for (written, lens) in tables.iter().zip(&lens) {
+        let bytes = (room as u128 * written.len as u128 / all.max(1) as u128) as usize;
+        rows::choose(&written.table, (written.at, written.past), lens, query, bytes, &mut cuts);
     }
     let so_far = page::rewrite(tape, tables, &cuts).text.len();
     if room * 5 / 4 < so_far {
@@ -207,19 +207,12 @@ fn cuts<'t, 'a>(
     cuts
 }
 
-/// Where parts of long strings are all that is left out, so many times the room may stay.
-const ONLY_TEXTS: usize = 2;
-
-/// How many bytes of each table may stay, of `room` in all: a small one keeps more of its own.
-fn shares(tables: &[Written<'_, '_>], room: usize) -> Vec<usize> {
-    let weight = |written: &Written<'_, '_>| (written.len as f64).powf(0.75);
-    let all: f64 = tables.iter().map(weight).sum();
-    tables.iter().map(|written| (room as f64 * weight(written) / all.max(1.0)) as usize).collect()
-}
+/// Where parts of long strings are all that is left out, so much of the text may stay, in percent.
+const ONLY_TEXTS: usize = 30;
 
 /// Bytes that may stay of a text of `len` bytes.
 fn room(len: usize, effort: Effort) -> usize {
-    let balanced = (len / 7).min(6_000 + len / 40).max(3_000);
+    let balanced = (len / 7).min(6_000 + len / 40).max(1_800);
     match effort {
         Effort::Balanced => balanced,
         Effort::Aggressive => balanced / 2,

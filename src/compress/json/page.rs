@@ -180,7 +180,7 @@ fn rewrite_inside(
         while tables.next_if(|written| written.at < next).is_some() {}
         match tables.next_if(|written| written.at == next && cuts.at(next).is_none()) {
             Some(written) => {
-                signs.map |= written.table.form == Form::Map;
+                signs.see_map(written.table.form);
                 let close = open_table(&written.table, page);
                 write_noted(&written.table, next, cuts, page);
                 page.put(close);
@@ -205,7 +205,7 @@ fn try_table<'t, 'a>(tape: &'t Tape<'a>, at: At, page: &mut Page<'t, 'a>, signs:
     let start = page.text.len();
     let before = *signs;
     signs.see(&table);
-    signs.map |= table.form == Form::Map;
+    signs.see_map(table.form);
     let close = open_table(&table, page);
     write_table(table, (at, tape.past(at)), page);
     page.put(close);
@@ -222,7 +222,8 @@ fn try_table<'t, 'a>(tape: &'t Tape<'a>, at: At, page: &mut Page<'t, 'a>, signs:
 
 /// Opens a table inside JSON; how it is closed.
 fn open_table(table: &Table<'_, '_>, page: &mut Page<'_, '_>) -> &'static str {
-    let (open, close) = if table.form == Form::Map { (MAP, END_MAP) } else { (TABLE, END_TABLE) };
+    let (open, close) =
+        if matches!(table.form, Form::Map | Form::Maps) { (MAP, END_MAP) } else { (TABLE, END_TABLE) };
     page.put(&format!("{open}{} rows>\n", table.rows.len()));
     close
 }
@@ -252,6 +253,7 @@ fn write_noted(table: &Table<'_, '_>, at: At, cuts: &Cuts, page: &mut Page<'_, '
 struct Signs {
     root: Option<(Form, usize)>,
     map: bool,
+    maps: bool,
     groups: bool,
     arrays: bool,
     only: bool,
@@ -267,6 +269,11 @@ struct Signs {
 }
 
 impl Signs {
+    fn see_map(&mut self, form: Form) {
+        self.map |= matches!(form, Form::Map | Form::Maps);
+        self.maps |= form == Form::Maps;
+    }
+
     fn see(&mut self, table: &Table<'_, '_>) {
         self.groups |= table.form == Form::Groups;
         self.arrays |= table.form == Form::Arrays;
@@ -302,6 +309,7 @@ impl Signs {
         said.push_str(": a line of keys, then one object a line, tab between cells");
         let parts = [
             (self.map, "<map> is an object, its keys in the first column"),
+            (self.maps, "of objects of objects, the keys inside those in the second"),
             (self.groups, "(array) numbers the inner arrays"),
             (self.arrays, "#1, #2: rows that are arrays, not objects"),
             (self.opened, "a.b is b inside a"),

@@ -173,6 +173,14 @@ fn text() -> impl Strategy<Value = String> {
         3 => {
             Json::Object(rows.into_iter().enumerate().map(|(at, row)| (format!("\"k{at}\""), row)).collect())
         }
+        6 => {
+            let keyed = |at: usize, row: &Json| (format!("\"k{at}\""), row.clone());
+            let chunk = |(at, rows): (usize, &[Json])| {
+                let inside = rows.iter().enumerate().map(|(at, row)| keyed(at, row)).collect();
+                (format!("\"k{at}\""), Json::Object(inside))
+            };
+            Json::Object(rows.chunks(3).enumerate().map(chunk).collect())
+        }
         4 => Json::Array(rows.chunks(3).map(|chunk| Json::Array(chunk.to_vec())).collect()),
         _ => Json::Array(vec![Json::Spelled("\"<table 3 rows>\"".into()), Json::Array(rows)]),
     };
@@ -198,7 +206,7 @@ fn text() -> impl Strategy<Value = String> {
     };
     prop_oneof![
         1 => (any_json(), any::<u64>()).prop_map(move |(json, seed)| spelled(json, seed)),
-        6 => (rows(), 0..6u8, any::<u64>()).prop_map(move |(rows, form, seed)| spelled(wrap(rows, form), seed)),
+        6 => (rows(), 0..7u8, any::<u64>()).prop_map(move |(rows, form, seed)| spelled(wrap(rows, form), seed)),
         1 => (rows(), any::<u64>()).prop_map(move |(rows, seed)| lines(rows, seed)),
         1 => (rows(), any::<u64>()).prop_map(move |(rows, seed)| spelled(Json::Object(vec![("\"data\"".into(), arrays(rows))]), seed)),
         1 => (prop::collection::vec((0..3u32, literal()), 8..40), any::<u64>()).prop_map(move |(rows, seed)| {
@@ -437,6 +445,8 @@ fn each_form_reads_as_it_is_meant_to() {
     let array_rows = format!("{{\"values\":<table 20 rows>\n#1\t#2:text\n{pairs}</table>}}");
     let groups = r#"{"trips":[[{"flight_number":"A1","destination":"SEA"},{"flight_number":"A2","destination":"LAX"}],
         [{"flight_number":"A3","destination":"ORD"}]]}"#;
+    let maps = r#"{"paths":{"/pets":{"get":{"op":"listPets","of":"Pet"},"post":{"op":"addPet","of":"Pet"}},"/pets/{id}":{"get":{"op":"getPet","of":"Pet"}},
+        "/toys":{"get":{"op":"listToys","of":"Toy"},"parameters":[1]},"/cats":{"put":{"op":"putCat","of":"Cat"},"delete":{"op":"killCat","of":"Cat"}}}}"#;
     let lines =
         "{\"at\":1,\"level\":\"info\"}\n{\"at\":2,\"level\":\"info\"}\n{\"at\":3,\"level\":\"warn\"}\n";
     let odd = r#"[{"id":"007","n":1},{"id":"8","n":2},{"n":3,"id":"x"},{"id":"9","n":4},{"id":"-","n":5},{"id":"1","n":5}]"#;
@@ -461,6 +471,11 @@ fn each_form_reads_as_it_is_meant_to() {
             "arrays of arrays of objects",
             groups,
             "{\"trips\":<table 3 rows>\n(array)\tflight_number\tdestination\n0\tA1\tSEA\n0\tA2\tLAX\n1\tA3\tORD\n</table>}",
+        ),
+        (
+            "an object of objects of objects",
+            maps,
+            "{\"paths\":<map 7 rows>\n(key)\t(key inside)\top\tof\n/pets\tget\tlistPets\tPet\n/pets\tpost\taddPet\tPet\n/pets/{id}\tget\tgetPet\tPet\n/toys\tget\tlistToys\tToy\n/toys\tparameters\t[1]\n/cats\tput\tputCat\tCat\n/cats\tdelete\tkillCat\tCat\n</map>}",
         ),
         ("JSON lines", lines, "at\tlevel\n1\tinfo\n2\tinfo\n3\twarn"),
         (

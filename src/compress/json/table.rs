@@ -27,6 +27,8 @@ pub const USUALLY: &str = "in every row, unless it ends with another: ";
 pub const SELDOM: &str = "only in rows that end with it: ";
 /// Heads the column of the key of a map's row.
 pub const KEY: &str = "(key)";
+/// Heads the column of the key inside that key's object, in a map of maps.
+pub const INNER_KEY: &str = "(key inside)";
 /// Heads the column of the number of the inner array that a row is in.
 pub const GROUP: &str = "(array)";
 
@@ -48,6 +50,8 @@ pub enum Form {
     Lines,
     /// An object of objects.
     Map,
+    /// An object of objects of objects.
+    Maps,
     /// An array of arrays of objects.
     Groups,
     /// An array of arrays of one length.
@@ -59,9 +63,11 @@ pub enum Form {
 pub struct Row {
     /// Where a gap before this row would begin.
     pub start: At,
-    /// The key, in a map.
+    /// The key, in a map; in a map of maps the outer one.
     pub key: Option<At>,
-    /// The number of the inner array, in groups.
+    /// The inner key, in a map of maps.
+    pub inner: Option<At>,
+    /// The number of the inner array or object, in groups and in a map of maps.
     pub group: usize,
     /// The object.
     pub value: At,
@@ -117,15 +123,19 @@ impl<'t, 'a> Table<'t, 'a> {
     /// The table that the array or object at `at` makes, if it makes one.
     pub fn of(tape: &'t Tape<'a>, at: At) -> Option<Table<'t, 'a>> {
         let (form, rows) = match tape.sort(at) {
-            Sort::Object => (Form::Map, map_rows(tape, at)?),
+            Sort::Object => {
+                let map = map_rows(tape, at).and_then(|rows| Table::of_rows(tape, Form::Map, rows));
+                return map.or_else(|| Table::of_rows(tape, Form::Maps, rows_of_maps(tape, at)?));
+            }
             Sort::Array => match tape.inside(at).next() {
                 Some(first) if tape.sort(first) == Sort::Array => {
                     let inner = tape.inside(first).next();
                     if !inner.is_some_and(|inner| tape.is_record(inner)) {
-                        return Table::of_arrays(tape, list_rows(tape.inside(at)));
+                        return Table::of_arrays(tape, at);
                     }
                     (Form::Groups, group_rows(tape, at)?)
                 }
+                _ if !mostly_records(tape, tape.inside(at)) => return None,
                 _ => (Form::List, list_rows(tape.inside(at))),
             },
             _ => return None,
@@ -135,19 +145,24 @@ impl<'t, 'a> Table<'t, 'a> {
 
     /// The table that JSON lines make, if they make one.
     pub fn of_lines(tape: &'t Tape<'a>) -> Option<Table<'t, 'a>> {
-        Table::of_rows(tape, Form::Lines, list_rows(tape.roots().iter().copied()))
+        let is_rows = mostly_records(tape, tape.roots().iter().copied());
+        is_rows.then(|| Table::of_rows(tape, Form::Lines, list_rows(tape.roots().iter().copied())))?
     }
 
     /// The table of rows that are arrays of one length, of which no item is an array or object.
-    fn of_arrays(tape: &'t Tape<'a>, rows: Vec<Row>) -> Option<Table<'t, 'a>> {
-        let first = rows.first()?.value;
+    fn of_arrays(tape: &'t Tape<'a>, at: At) -> Option<Table<'t, 'a>> {
+        let first = tape.inside(at).next()?;
         let width = tape.past(first).0.checked_sub(first.0 + 1)? as usize;
-        let alike = |row: &Row| {
-            tape.sort(row.value) == Sort::Array
-                && tape.past(row.value).0 - row.value.0 - 1 == width as u32
-                && tape.inside(row.value).all(|item| !tape.is_nest(item))
+        let alike = |row: At| {
+            tape.sort(row) == Sort::Array
+                && tape.past(row).0 - row.0 - 1 == width as u32
+                && tape.inside(row).all(|item| !tape.is_nest(item))
         };
-        if rows.len() < FEWEST_ARRAYS || !(2..=WIDEST_ARRAY).contains(&width) || !rows.iter().all(alike) {
+        if !(2..=WIDEST_ARRAY).contains(&width) || !tape.inside(at).all(alike) {
+            return None;
+        }
+        let rows = list_rows(tape.inside(at));
+        if rows.len() < FEWEST_ARRAYS {
             return None;
         }
         let values: Vec<At> = rows.iter().map(|row| row.value).collect();
@@ -157,16 +172,14 @@ impl<'t, 'a> Table<'t, 'a> {
     }
 
     fn of_rows(tape: &'t Tape<'a>, form: Form, rows: Vec<Row>) -> Option<Table<'t, 'a>> {
-        if rows.len() < FEWEST
-            || rows.iter().filter(|row| tape.is_record(row.value)).count() * 5 < rows.len() * 4
-        {
+        if rows.len() < FEWEST || !mostly_records(tape, rows.iter().map(|row| row.value)) {
             return None;
         }
         let values: Vec<At> = rows.iter().map(|row| row.value).collect();
         let grid = fields::grid(tape, &values)?;
         let even = grid.odd.iter().filter(|odd| !**odd).count();
         let filled: usize = (0..grid.paths.len()).map(|column| grid.column(column).flatten().count()).sum();
-        let loose = form == Form::Map && filled * 2 < even * grid.paths.len();
+        let loose = matches!(form, Form::Map | Form::Maps) && filled * 2 < even * grid.paths.len();
         if even < FEWEST || loose || filled * 4 < even * grid.paths.len() {
             return None;
         }
@@ -232,10 +245,11 @@ impl<'t, 'a> Table<'t, 'a> {
         let mut before = "";
         match self.form {
             Form::Map => to.put(KEY),
+            Form::Maps => to.put(&format!("{KEY}\t{INNER_KEY}")),
             Form::Groups => to.put(GROUP),
             Form::List | Form::Lines | Form::Arrays => {}
         }
-        if matches!(self.form, Form::Map | Form::Groups) {
+        if matches!(self.form, Form::Map | Form::Maps | Form::Groups) {
             before = "\t";
         }
         for column in &self.columns {
@@ -259,7 +273,8 @@ impl<'t, 'a> Table<'t, 'a> {
     fn write_row(&self, index: usize, cuts: &Cuts, to: &mut impl Sink) {
         let row = self.rows[index];
         let mut before = "";
-        if let Some(key) = row.key {
+        for key in row.key.into_iter().chain(row.inner) {
+            to.put(before);
             cell::write(self.tape, key, Holds::Texts, "", &Shape::Any, &Cuts::none(), to);
             before = "\t";
         }
@@ -306,14 +321,45 @@ impl<'t, 'a> Table<'t, 'a> {
     }
 }
 
+/// True when four in five of `values` are objects.
+fn mostly_records(tape: &Tape<'_>, values: impl Iterator<Item = At>) -> bool {
+    let (mut records, mut all) = (0, 0);
+    for value in values {
+        all += 1;
+        records += usize::from(tape.is_record(value));
+    }
+    all * 4 <= records * 5
+}
+
 fn list_rows(values: impl Iterator<Item = At>) -> Vec<Row> {
-    values.map(|value| Row { start: value, key: None, group: 0, value }).collect()
+    values.map(|value| Row { start: value, key: None, inner: None, group: 0, value }).collect()
 }
 
 fn map_rows(tape: &Tape<'_>, at: At) -> Option<Vec<Row>> {
-    let rows: Vec<Row> =
-        tape.members(at).map(|(key, value)| Row { start: key, key: Some(key), group: 0, value }).collect();
-    rows.iter().all(|row| tape.is_record(row.value)).then_some(rows)
+    if !tape.members(at).all(|(_, value)| tape.is_record(value)) {
+        return None;
+    }
+    let row = |(key, value)| Row { start: key, key: Some(key), inner: None, group: 0, value };
+    Some(tape.members(at).map(row).collect())
+}
+
+/// Fewer outer members than this make no map of maps.
+const FEWEST_MAPS: usize = 4;
+
+fn rows_of_maps(tape: &Tape<'_>, at: At) -> Option<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    for (group, (key, object)) in tape.members(at).enumerate() {
+        let twice = rows.last().is_some_and(|row| row.key.is_some_and(|before| tape.same(before, key)));
+        if twice || !tape.is_record(object) || !tape.members(object).any(|(_, value)| tape.is_record(value)) {
+            return None;
+        }
+        for (index, (inner, value)) in tape.members(object).enumerate() {
+            let start = if index == 0 { key } else { inner };
+            rows.push(Row { start, key: Some(key), inner: Some(inner), group, value });
+        }
+    }
+    let groups = rows.last().map_or(0, |row| row.group + 1);
+    (FEWEST_MAPS <= groups).then_some(rows)
 }
 
 fn group_rows(tape: &Tape<'_>, at: At) -> Option<Vec<Row>> {
@@ -324,7 +370,7 @@ fn group_rows(tape: &Tape<'_>, at: At) -> Option<Vec<Row>> {
         }
         for (index, value) in tape.inside(array).enumerate() {
             let start = if index == 0 { array } else { value };
-            rows.push(Row { start, key: None, group, value });
+            rows.push(Row { start, key: None, inner: None, group, value });
         }
     }
     Some(rows)
