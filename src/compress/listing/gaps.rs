@@ -2,6 +2,7 @@
 
 use super::super::lines::{Lines, write};
 use super::columns::Table;
+use super::tree::Tree;
 use super::{Measure, odd, paths, rows::Cut, series};
 use crate::marker::Markers;
 use crate::text::counted;
@@ -27,12 +28,18 @@ pub fn write(
     let gaps = write::gaps(&keep);
     let left: usize = gaps.iter().map(Range::len).sum();
     let legends = table.map_or_else(Vec::new, |table| summary(table, left));
-    let naming = Naming::of(lines, table, &gaps, budget);
+    let tree = Tree::of(lines.text());
+    let naming = match &tree {
+        Some(tree) => Naming::of_tree(tree, &keep),
+        None => Naming::of(lines, table, &gaps, budget),
+    };
     write::write(lines, &keep, &legends, markers, |gap| naming.tell(lines, table, gap))
 }
 
 /// How rows are named.
-enum Naming {
+enum Naming<'t> {
+    /// By what a tree says, each once: what it says, and which lines are told.
+    Tree(&'t Tree<'t>, Vec<bool>),
     /// By the cells of these columns.
     Cells(Vec<usize>),
     /// By folders, with every name.
@@ -43,10 +50,30 @@ enum Naming {
     Endings,
 }
 
-impl Naming {
+impl<'t> Naming<'t> {
+    /// What stands in a tree is told where it stands first.
+    fn of_tree(tree: &'t Tree<'t>, keep: &[bool]) -> Naming<'t> {
+        let mut known: HashMap<&str, ()> = HashMap::new();
+        let name = |said: &'t str| said.split(' ').find(|word| !word.is_empty()).unwrap_or(said);
+        for (entry, _) in tree.entries.iter().zip(keep).filter(|(_, kept)| **kept) {
+            known.insert(entry.said, ());
+            known.insert(name(entry.said), ());
+        }
+        let told = tree
+            .entries
+            .iter()
+            .map(|entry| {
+                let repeats = entry.said.ends_with(" deduped") || entry.said.ends_with("(*)");
+                let new = known.insert(entry.said, ()).is_none();
+                new && !(repeats && known.contains_key(name(entry.said)))
+            })
+            .collect();
+        Naming::Tree(tree, told)
+    }
+
     /// The fullest naming that is within `budget` bytes.
-    fn of(lines: &Lines<'_>, table: Option<&Table<'_>>, gaps: &[Range<usize>], budget: usize) -> Naming {
-        let mut tries: Vec<Naming> = Vec::new();
+    fn of(lines: &Lines<'_>, table: Option<&Table<'_>>, gaps: &[Range<usize>], budget: usize) -> Naming<'t> {
+        let mut tries: Vec<Naming<'t>> = Vec::new();
         match table {
             Some(table) => {
                 let names = naming_columns(table);
@@ -93,11 +120,43 @@ impl Naming {
                     told
                 }
             }
+            (Naming::Tree(tree, told), _) => of_tree(tree, told, gap),
             (Naming::Names, _) => paths::tell(&gap.map(|line| lines.get(line)).collect::<Vec<_>>()),
             (Naming::Folders(depth), _) => folders(lines, gap, *depth),
             _ => endings(gap.map(|line| lines.get(line))),
         }
     }
+}
+
+/// What a tree says in a gap: `a: b c`, where b and c are below a.
+fn of_tree(tree: &Tree<'_>, told: &[bool], gap: Range<usize>) -> String {
+    let mut out = String::new();
+    let mut repeated = 0;
+    let commas = gap.clone().any(|line| told[line] && tree.entries[line].said.contains(' '));
+    for line in gap {
+        let entry = &tree.entries[line];
+        if !told[line] && !entry.open {
+            repeated += 1;
+            continue;
+        }
+        if !out.is_empty() && !out.ends_with(' ') {
+            out.push_str(match (entry.open, commas) {
+                (true, _) => "; ",
+                (false, true) => ", ",
+                (false, false) => " ",
+            });
+        }
+        out.push_str(entry.said);
+        if entry.open {
+            out.push_str(": ");
+        }
+    }
+    let mut out = out.trim_end_matches([' ', ':']).to_owned();
+    if 0 < repeated {
+        let said = if out.is_empty() { "" } else { "; " };
+        out.push_str(&format!("{said}{repeated} that are named elsewhere"));
+    }
+    out
 }
 
 /// Folders to some depth, with the number of entries in each.

@@ -16,6 +16,7 @@ mod paths;
 mod rows;
 mod series;
 mod shape;
+mod tree;
 mod weight;
 
 use super::content::Sample;
@@ -94,6 +95,7 @@ fn tell(text: &str, whole: impl Fn(usize) -> bool) -> Result<(String, &'static s
     let told = [
         (paths::encode(text, &whole), "listing-folders"),
         (columns::encode(text, &whole), "listing-columns"),
+        (tree::encode(text, &whole), "listing-tree"),
     ];
     let shortest = told
         .into_iter()

@@ -10,17 +10,15 @@ const FEW: usize = 8;
 pub fn is_listing(sample: &Sample<'_>) -> bool {
     let lines = &sample.lines;
     let most = |count: usize| FEW <= lines.len() && lines.len() * 4 <= count * 5;
-    if lines.iter().any(|line| is_drawn(line)) {
-        return false;
-    }
-    most(lines.iter().filter(|line| is_path(line)).count())
+    most(lines.iter().filter(|line| is_drawn(line)).count())
+        || most(lines.iter().filter(|line| is_path(line)).count())
         || most(lines.iter().filter(|line| is_long(line)).count())
         || is_table(sample)
 }
 
 /// A line of a drawn tree.
 pub fn is_drawn(line: &str) -> bool {
-    line.contains("── ") || line.contains("─┬ ") || line.contains("|-- ") || line.contains("`-- ")
+    ["── ", "─┬ ", "├─ ", "└─ ", "|-- ", "`-- ", "+--- ", "\\--- "].iter().any(|branch| line.contains(branch))
 }
 
 /// `src/a.rs`, `?? src/a.rs`, `4.0K\tsrc`.
