@@ -64,6 +64,29 @@ impl Fold<'_, '_, '_> {
         }
     }
 
+    /// Folds the long lists of numbers and strings from `at` up to `past`, but for one that is most of the text: they
+    /// tell less than what they stand in.
+    pub fn fold_lists(&self, at: At, past: At, skipped: &[At], cuts: &mut Cuts) {
+        let most = self.tape.text_len() / 2;
+        let mut next = at;
+        while next < past {
+            if skipped.binary_search(&next).is_ok() {
+                next = self.tape.past(next);
+                continue;
+            }
+            let len = self.tape.source_len(next);
+            if self.tape.sort(next) == Sort::Array && (SHORT..most).contains(&len) {
+                let end = self.tape.past(next);
+                if (next.0 + 1..end.0).all(|inside| !self.tape.is_nest(At(inside))) {
+                    self.array(next, cuts);
+                    next = end;
+                    continue;
+                }
+            }
+            next = At(next.0 + 1);
+        }
+    }
+
     /// Folds the cells of the rows of `table` that are in view.
     pub fn fold_cells(&self, table: &Table<'_, '_>, cuts: &mut Cuts) {
         let mut gone_until = At(0);

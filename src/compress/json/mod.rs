@@ -174,6 +174,9 @@ fn cuts<'t, 'a>(
 ) -> Cuts {
     let mut cuts = Cuts::none();
     let query = &Query::of(hint.query);
+    // An object tells something in each of its corners; of rows, most are like others.
+    let in_tables: usize = tables.iter().map(|written| written.len).sum();
+    let room = if in_tables * 2 < tape.text_len() { room * 7 / 4 } else { room };
     let skipped: Vec<tape::At> = tables.iter().map(|written| written.at).collect();
     let is_lines = matches!(tables, [only] if only.table.form == table::Form::Lines);
     let texts = Texts { tape, query: hint.query, allowance };
@@ -183,6 +186,8 @@ fn cuts<'t, 'a>(
     }
     if !is_lines {
         texts.shorten(tape::At(0), tape.end(), &skipped, &mut cuts);
+        let fold = Fold { tape, query, share: OF_LISTS };
+        fold.fold_lists(tape::At(0), tape.end(), &skipped, &mut cuts);
     }
     if !cuts.is_empty()
         && page::rewrite(tape, tables, &cuts).text.len() <= room.max(tape.text_len() * ONLY_TEXTS / 100)
@@ -206,6 +211,9 @@ fn cuts<'t, 'a>(
     }
     cuts
 }
+
+/// Of a long list inside something so much stays, in thousandths.
+const OF_LISTS: usize = 300;
 
 /// Where parts of long strings are all that is left out, so much of the text may stay, in percent.
 const ONLY_TEXTS: usize = 30;
