@@ -8,6 +8,9 @@
 //! KEY     = 16 to 24 lower-case hex digits
 //! ```
 //!
+//! A line that is too long is shown in pieces, each on a line of its own, with a marker between that says
+//! `BYTES left out within line N`. Before or after such a marker, and nowhere else, stands a part of a line.
+//!
 //! *Invariant:* nothing here decides anything: a text that has the shape of a
 //! marker is a text. Our own output is recognised by its digest in the store.
 
@@ -44,6 +47,24 @@ pub fn said(line: &str) -> Option<&str> {
     let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
     line.strip_prefix(OPEN)?.strip_suffix(']')
 }
+
+/// What a marker says of a gap of `bytes` bytes that begins or ends in the middle of a line; lines are
+/// counted from 1.
+pub fn cut_within(bytes: usize, first_line: usize, last_line: usize) -> String {
+    let bytes = crate::text::grouped(bytes as i64);
+    if first_line == last_line {
+        format!("{bytes} bytes left out{WITHIN} {first_line}")
+    } else {
+        format!("{bytes} bytes left out{WITHIN}s {first_line}-{last_line}")
+    }
+}
+
+/// True for a marker beside which a part of a line may stand.
+pub fn cuts_a_line(line: &str) -> bool {
+    is_marker(line) && line.contains(WITHIN)
+}
+
+const WITHIN: &str = " within line";
 
 /// Writes the markers of one text: the first names the key, the others refer to it.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 
 use super::Lines;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::ops::Range;
 
 /// Words of a question that are looked for at most; the last said count first.
 const MOST_TERMS: usize = 64;
@@ -84,6 +85,37 @@ pub fn matching(lines: &Lines<'_>, question: &str, most: usize) -> Vec<u32> {
     summed.truncate(most);
     summed.into_iter().map(|(line, _)| line).collect()
 }
+
+/// Where `text` holds names and words of `question`, the rarest first, at most `most` places: for texts of few,
+/// long lines.
+pub fn places(text: &str, question: &str, most: usize) -> Vec<Range<usize>> {
+    let terms = terms(question);
+    let Ok(finder) = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::LeftmostLongest)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(terms.iter().map(|term| &term.text))
+    else {
+        return Vec::new();
+    };
+    if terms.is_empty() {
+        return Vec::new();
+    }
+    let mut found: Vec<Vec<Range<usize>>> = vec![Vec::new(); terms.len()];
+    for hit in finder.find_iter(text) {
+        let its = &mut found[hit.pattern().as_usize()];
+        if its.len() <= COMMON {
+            its.push(hit.range());
+        }
+    }
+    let mut order: Vec<usize> =
+        (0..terms.len()).filter(|&term| !found[term].is_empty() && found[term].len() <= COMMON).collect();
+    order.sort_by_key(|&term| (!terms[term].exact, found[term].len(), term));
+    order.into_iter().flat_map(|term| std::mem::take(&mut found[term])).take(most).collect()
+}
+
+/// A word that stands in more places than this tells none of them.
+const COMMON: usize = 24;
 
 struct Term {
     text: String,

@@ -20,8 +20,7 @@ const TOP: usize = 3;
 const FAR: f64 = 8.0;
 
 /// Marks the odd lines of a listing, of `part` rows one at most.
-pub fn mark(lines: &Lines<'_>, table: Option<&Table<'_>>, part: usize, question: &str, keep: &mut [bool]) {
-    let asked = asks_for_extremes(question);
+pub fn mark(lines: &Lines<'_>, table: Option<&Table<'_>>, part: usize, keep: &mut [bool]) {
     let mut budget = LEAST.max(lines.len() / part);
     let mut show = |line: usize| {
         if !keep[line] && 0 < budget {
@@ -49,7 +48,7 @@ pub fn mark(lines: &Lines<'_>, table: Option<&Table<'_>>, part: usize, question:
                 rare(column).into_iter().for_each(|row| show(rows[row]));
             }
             for column in &columns {
-                extremes(column, asked).into_iter().for_each(|row| show(rows[row]));
+                extremes(column).into_iter().for_each(|row| show(rows[row]));
             }
             dated(&columns).into_iter().for_each(|row| show(rows[row]));
         }
@@ -58,18 +57,6 @@ pub fn mark(lines: &Lines<'_>, table: Option<&Table<'_>>, part: usize, question:
             rare(&endings).into_iter().for_each(&mut show);
         }
     }
-}
-
-/// True for a question about the biggest, the newest, the most.
-fn asks_for_extremes(question: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "most", "biggest", "largest", "highest", "top", "longest", "heaviest", "slowest", "oldest", "newest",
-        "latest", "recent", "recently", "largest", "big", "large", "huge", "space", "memory", "cpu", "load",
-        "size", "full", "busy", "busiest", "least", "smallest", "lowest",
-    ];
-    question
-        .split(|each: char| !each.is_ascii_alphabetic())
-        .any(|word| WORDS.iter().any(|its| its.eq_ignore_ascii_case(word)))
 }
 
 /// What a file's name ends with, from its last dot on.
@@ -89,23 +76,17 @@ fn rare(cells: &[&str]) -> Vec<usize> {
     }
     let few = (cells.len() / 50).max(2);
     let odd: Vec<usize> = (0..cells.len()).filter(|row| counts[cells[*row]] <= few).collect();
-    // Where hardly a value is common, none is odd.
-    if OF_COLUMN.max(cells.len() / 10) < odd.len() {
-        return Vec::new();
-    }
     if odd.len() <= OF_COLUMN {
         return odd;
     }
-    // One of each first.
+    // One of each; of very many different ones, none.
     let mut seen: HashMap<&str, ()> = HashMap::new();
-    let (mut first, more): (Vec<usize>, Vec<usize>) =
-        odd.into_iter().partition(|row| seen.insert(cells[*row], ()).is_none());
-    first.extend(more);
-    first
+    let first: Vec<usize> = odd.into_iter().filter(|row| seen.insert(cells[*row], ()).is_none()).collect();
+    if first.len() <= OF_COLUMN * 2 && first.len() * 8 <= cells.len() { first } else { Vec::new() }
 }
 
 /// Rows with the greatest numbers of a column, and those far from its middle.
-fn extremes(cells: &[&str], asked: bool) -> Vec<usize> {
+fn extremes(cells: &[&str]) -> Vec<usize> {
     let mut numbers: Vec<(f64, usize)> =
         cells.iter().enumerate().filter_map(|(row, cell)| number(cell).map(|number| (number, row))).collect();
     if numbers.len() < 4 || numbers.len() * 10 < cells.len() * 8 {
@@ -123,7 +104,7 @@ fn extremes(cells: &[&str], asked: bool) -> Vec<usize> {
     let mut odd: Vec<usize> = Vec::new();
     for (place, (number, row)) in numbers.iter().rev().enumerate() {
         let far = FAR * usual < (number - middle).abs();
-        let top = place < if asked { TOP } else { 1 } && middle < *number;
+        let top = place < TOP && middle < *number;
         if (far || top) && odd.len() < OF_COLUMN / 2 {
             odd.push(*row);
         }
@@ -272,7 +253,7 @@ mod tests {
         let mut cells: Vec<&str> = numbers.iter().map(String::as_str).collect();
         cells[20] = "9000";
         cells[30] = "0";
-        let odd = extremes(&cells, false);
+        let odd = extremes(&cells);
         assert!(odd.contains(&20) && odd.contains(&30), "{odd:?}");
     }
 }

@@ -78,7 +78,9 @@ fn guess(lines: &Lines<'_>) -> Option<(u8, usize)> {
             rows += 1;
             alike += usize::from(cells == width);
             indented += usize::from(
-                text.starts_with([' ', '{', '[', '(', '}', ')', ']', '<'])
+                text.starts_with([' ', '{', '[', '(', '}', ')', ']', '<', '@', '/'])
+                    || text.ends_with(['{', '}'])
+                    || separator == b';' && text.ends_with(';') && text.contains(['(', '{'])
                     || separator == b',' && width < 3 && text.contains(", "),
             );
         }
