@@ -4,19 +4,29 @@
 //! Numbers are read as floating point here only to compare them; what is said
 //! about them is their literals.
 
+use super::amount;
+use super::deep::Way;
 use super::name::Step;
 use super::query::Query;
 use super::select::{Pick, Why};
+use super::steps;
 use super::table::{Role, Table};
 use super::tape::{self, At, Sort, Tape};
+use super::wording;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A column with more different values than this has no categories.
 const CATEGORIES: usize = 24;
 
-/// So many categories are named in a note.
-const NAMED: usize = 10;
+/// So many bytes of categories are named in a note.
+const NAMED: usize = 360;
+
+/// Texts of a rare wording are kept, at most.
+const WORDINGS: usize = 12;
+
+/// Texts that hold what few others hold are kept, at most.
+const MARKED: usize = 5;
 
 /// Keys whose value, where there is one, is trouble.
 const TROUBLE_KEYS: &[&str] =
@@ -44,20 +54,15 @@ pub fn look(table: &Table<'_, '_>, number: usize, query: &Query) -> Told {
     let cells: Vec<(usize, Option<At>)> =
         table.grid.column(number).enumerate().filter(|(row, _)| !table.grid.odd[*row]).collect();
     let last = table.grid.paths[number].last().map_or("", Step::key).to_lowercase();
-    let mut looker = Look {
-        tape: table.tape,
-        cells: &cells,
-        asked: query.asks_for_key(&column.name),
-        name: &column.name,
-        last: &last,
-        told: Told::default(),
-    };
-    looker.trouble();
-    looker.kinds();
-    if !(looker.numbers() || looker.categories()) {
-        looker.texts();
-    }
-    looker.told
+    let asked = query.asks_for_key(&column.name);
+    Look { tape: table.tape, cells: &cells, asked, name: &column.name, last: &last, told: Told::default() }
+        .whole()
+}
+
+/// Looks at what stands at the end of a way into the cells.
+pub fn look_inside(tape: &Tape<'_>, way: &Way, query: &Query) -> Told {
+    let asked = query.asks_for_key(&way.last);
+    Look { tape, cells: &way.cells, asked, name: &way.name, last: &way.last, told: Told::default() }.whole()
 }
 
 /// The items of an array of numbers that stand out.
@@ -78,6 +83,15 @@ struct Look<'l, 't, 'a> {
 }
 
 impl<'a> Look<'_, '_, 'a> {
+    fn whole(mut self) -> Told {
+        self.trouble();
+        self.kinds();
+        if !(self.numbers() || self.categories()) {
+            self.texts();
+        }
+        self.told
+    }
+
     fn pick(&mut self, row: usize, why: Why, weight: f64) {
         self.told.picks.push(Pick { unit: row, why, weight });
     }
@@ -164,13 +178,13 @@ impl<'a> Look<'_, '_, 'a> {
         let tape = self.tape;
         let number = |(row, at): &(usize, Option<At>)| {
             let at = (*at)?;
-            let spelled = match tape.sort(at) {
-                Sort::Number => tape.spelled(at),
-                // Metrics come as strings; a string of digits alone is a name.
-                Sort::Text if tape.spelled(at).contains('.') => tape.spelled(at),
+            let value = match tape.sort(at) {
+                Sort::Number => tape.spelled(at).parse::<f64>().ok()?,
+                // Metrics, versions and sizes come as strings.
+                Sort::Text => amount::read(tape.spelled(at))?,
                 _ => return None,
             };
-            Some((*row, spelled.parse::<f64>().ok().filter(|value| value.is_finite())?, spelled))
+            value.is_finite().then(|| (*row, value, tape.spelled(at)))
         };
         let all: Vec<(usize, f64, &str)> = self.cells.iter().filter_map(number).collect();
         let there =
@@ -213,7 +227,16 @@ impl<'a> Look<'_, '_, 'a> {
             self.outliers(&all, middle.1);
             self.turns(&all, middle.1);
         }
+        let values: Vec<(usize, f64)> = all.iter().map(|(row, value, _)| (*row, *value)).collect();
+        self.steps(&values);
         true
+    }
+
+    /// Steps that are no step like the others, where the values rise or fall.
+    fn steps(&mut self, values: &[(usize, f64)]) {
+        for (rank, row) in steps::odd(values).into_iter().enumerate() {
+            self.pick(row, Why::Turn, 2.2 - rank as f64 / 20.0);
+        }
     }
 
     /// Numbers far from the middle, measured by how far the others are.
@@ -326,10 +349,16 @@ impl<'a> Look<'_, '_, 'a> {
             }
         }
         self.changes(&said);
-        let mut parts: Vec<String> =
-            values.iter().take(NAMED).map(|(value, count, _)| format!("{} {count}", short(value))).collect();
-        if NAMED < values.len() {
-            parts.push(format!("{} other values", values.len() - NAMED));
+        let mut parts: Vec<String> = Vec::new();
+        let mut room = NAMED;
+        for (value, count, _) in &values {
+            let part = format!("{} {count}", short(value));
+            room = room.saturating_sub(part.len() + 2);
+            if room == 0 {
+                parts.push(format!("{} other values", values.len() - parts.len()));
+                break;
+            }
+            parts.push(part);
         }
         self.say(parts.join(", "));
         true
@@ -367,6 +396,9 @@ impl<'a> Look<'_, '_, 'a> {
                 self.pick(last, Why::Extreme, 1.2);
                 self.say(format!("{from} – {to}"));
             }
+            let times: Vec<(usize, f64)> =
+                all.iter().filter_map(|(row, said)| Some((*row, amount::seconds(said)?))).collect();
+            self.steps(&times);
             return;
         }
         let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -399,7 +431,26 @@ impl<'a> Look<'_, '_, 'a> {
         for (row, weight) in picks {
             self.pick(row, Why::Rare, weight);
         }
-        if self.asked || different * 4 < all.len() * 3 {
+        let said: Vec<&str> = all.iter().map(|(_, said)| said.as_ref()).collect();
+        let found = wording::of(&said);
+        for (rank, place) in found.rare.iter().take(WORDINGS).enumerate() {
+            self.pick(all[*place].0, Why::Rare, 2.2 - rank as f64 / 50.0);
+        }
+        for (rank, place) in found.marked.iter().take(MARKED).enumerate() {
+            self.pick(all[*place].0, Why::Rare, 1.4 - rank as f64 / 50.0);
+        }
+        for place in found.first.iter().take(2 * WORDINGS) {
+            self.pick(all[*place].0, Why::Related, 5.0);
+        }
+        let spaced = said.iter().filter(|said| said.contains(' ')).count();
+        if !found.usual.is_empty() && said.len() <= spaced * 2 {
+            let usual: Vec<String> = found
+                .usual
+                .iter()
+                .map(|(place, count)| format!("{} {count}", short(&plain(&all[*place].1))))
+                .collect();
+            self.say(format!("{} wordings, one text of each: {}", found.different, usual.join(", ")));
+        } else if self.asked || different * 4 < all.len() * 3 {
             self.say(format!("{different} different"));
         }
     }
@@ -437,6 +488,11 @@ fn exact_sum<'s>(spelled: impl Iterator<Item = &'s str> + Clone) -> Option<Strin
     Some(if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part}") })
 }
 
+/// A text up to the first sign that can't stand in a line.
+fn plain(said: &str) -> &str {
+    &said[..said.find(char::is_control).unwrap_or(said.len())]
+}
+
 /// A value as a note says it.
 fn short(value: &str) -> String {
     match value {
@@ -450,7 +506,7 @@ fn short(value: &str) -> String {
 }
 
 /// True for what begins like `2026-03-11` (and goes on with a time, if it goes on).
-fn is_time(said: &str) -> bool {
+pub fn is_time(said: &str) -> bool {
     let bytes = said.as_bytes();
     let digits = |range: std::ops::Range<usize>| {
         bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit))

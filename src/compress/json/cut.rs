@@ -15,7 +15,7 @@ pub enum Cut {
     Gap {
         /// The first place that is there again.
         until: At,
-        /// How much of what, in the source's words: no quote, no backslash, no control character.
+        /// How much of what, in the source's words: no control character.
         what: String,
     },
     /// Parts of one string.

@@ -5,10 +5,12 @@
 //! pays, rows are chosen. *Invariant:* number literals, key order, absent keys
 //! and `null` are what they were.
 
+pub mod amount;
 pub mod cell;
 pub mod column;
 pub mod cut;
 pub mod decode;
+pub mod deep;
 pub mod derive;
 pub mod fields;
 pub mod fold;
@@ -20,9 +22,11 @@ pub mod query;
 pub mod rows;
 pub mod select;
 pub mod shape;
+pub mod steps;
 pub mod table;
 pub mod tape;
 pub mod texts;
+pub mod wording;
 
 #[cfg(test)]
 mod properties;
@@ -195,9 +199,14 @@ fn cuts<'t, 'a>(
         return cuts;
     }
     let all: usize = tables.iter().map(|written| written.len).sum();
-    for (written, lens) in tables.iter().zip(&lens) {
-        let bytes = (room as u128 * written.len as u128 / all.max(1) as u128) as usize;
-        rows::choose(&written.table, (written.at, written.past), lens, query, bytes, &mut cuts);
+    let share = (room * 1000 / all.max(1)).min(1_000);
+    for ((written, lens), bytes) in tables.iter().zip(&lens).zip(shares(tables, room)) {
+        if lens.iter().sum::<usize>() <= bytes {
+            continue;
+        }
+        let lens = rows::with_short_cells(&written.table, lens, &cuts);
+        rows::choose(&written.table, (written.at, written.past), &lens, query, bytes, &mut cuts);
+        rows::shorten_cells(&written.table, query, share, &mut cuts);
     }
     let so_far = page::rewrite(tape, tables, &cuts).text.len();
     if room * 5 / 4 < so_far {
@@ -218,9 +227,16 @@ const OF_LISTS: usize = 300;
 /// Where parts of long strings are all that is left out, so much of the text may stay, in percent.
 const ONLY_TEXTS: usize = 30;
 
+/// How many bytes of each table may stay, of `room` in all: a small one keeps more of its own.
+fn shares(tables: &[Written<'_, '_>], room: usize) -> Vec<usize> {
+    let weight = |written: &Written<'_, '_>| (written.len as f64).powf(0.75);
+    let all: f64 = tables.iter().map(weight).sum();
+    tables.iter().map(|written| (room as f64 * weight(written) / all.max(1.0)) as usize).collect()
+}
+
 /// Bytes that may stay of a text of `len` bytes.
 fn room(len: usize, effort: Effort) -> usize {
-    let balanced = (len / 7).min(6_000 + len / 40).max(1_800);
+    let balanced = (len / 7).min(6_000 + len / 40).max(3_000);
     match effort {
         Effort::Balanced => balanced,
         Effort::Aggressive => balanced / 2,

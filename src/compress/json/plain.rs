@@ -7,6 +7,7 @@
 use super::cut::{Cut, Cuts, Piece};
 use super::tape::{At, Sort, Tape, plain_len};
 use crate::marker;
+use std::borrow::Cow;
 
 /// Where text goes: into a string, or against one.
 pub trait Sink {
@@ -86,7 +87,7 @@ pub fn whole(tape: &Tape<'_>, cuts: &Cuts, to: &mut impl Sink) {
             Some(Cut::Gap { until, what }) => {
                 gone_until = *until;
                 to.put("\"");
-                to.gap(what);
+                to.gap(&inside_quotes(what));
                 to.put("\"");
             }
             _ => value(tape, *root, cuts, to),
@@ -140,7 +141,7 @@ impl Walk {
     pub fn step(&mut self, tape: &Tape<'_>, at: At, cuts: &Cuts, to: &mut impl Sink) -> At {
         if let Some(Cut::Gap { until, what }) = cuts.at(at) {
             to.put("\"");
-            to.gap(what);
+            to.gap(&inside_quotes(what));
             to.put(if self.at_key() { "\":null" } else { "\"" });
             self.spot = Spot::AfterValue;
             return *until;
@@ -209,6 +210,16 @@ fn shortened(said: &str, pieces: &[Piece], to: &mut impl Sink) {
         }
     }
     to.put("\"");
+}
+
+/// What a marker says, as it stands inside a string.
+fn inside_quotes(what: &str) -> Cow<'_, str> {
+    if plain_len(what.as_bytes()) == what.len() {
+        return Cow::Borrowed(what);
+    }
+    let mut said = String::new();
+    escaped(what, &mut said);
+    Cow::Owned(said)
 }
 
 fn escaped(said: &str, to: &mut impl Sink) {

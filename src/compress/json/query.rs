@@ -178,6 +178,13 @@ impl Query {
         }
     }
 
+    /// True when what is asked for by name stands in or under `at`.
+    pub fn asks_for(&self, tape: &Tape<'_>, at: At) -> bool {
+        let mut asked = false;
+        self.each_under(tape, at, |number| asked |= self.term(number) == Term::Exact);
+        asked
+    }
+
     /// True when the question names this key (in singular or plural).
     pub fn asks_for_key(&self, name: &str) -> bool {
         let mut asked = false;
