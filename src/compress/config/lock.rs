@@ -116,6 +116,11 @@ impl<'a> Reader<'a> {
         self.name = None;
     }
 
+    /// The package that was begun and has no version yet.
+    pub fn begun(&self) -> Option<&'a str> {
+        self.name
+    }
+
     /// The package that `line` completes.
     pub fn read(&mut self, line: &'a str) -> Option<Locked<'a>> {
         let text = line.trim_ascii();

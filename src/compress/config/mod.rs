@@ -1,6 +1,7 @@
 //! Settings and locked versions: TOML, YAML, INI, lock files.
 
 pub mod lock;
+pub mod locked;
 
 use super::content::Sample;
 use super::{Allowance, Hint, Shortened};
@@ -8,8 +9,7 @@ use crate::refusal::Refusal;
 
 /// True when the text looks like one of this kind, whoever printed it.
 pub fn fits(sample: &Sample<'_>) -> bool {
-    let _ = sample;
-    false
+    locked::fits(sample)
 }
 
 /// Shortens `text`, or says why not.
@@ -17,6 +17,8 @@ pub fn fits(sample: &Sample<'_>) -> bool {
 /// # Errors
 /// A [`Refusal`] when too little would be saved.
 pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Result<Shortened, Refusal> {
-    let _ = (text, hint, allowance);
+    if let Some(format) = locked::format(text, hint) {
+        return locked::compress(text, hint, allowance, format);
+    }
     Err(Refusal::NoCompressor)
 }

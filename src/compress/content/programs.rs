@@ -238,10 +238,25 @@ pub const PROGRAMS: &[Program] = &[
     prints(
         Kind::Diff,
         "git",
-        &["diff", "show", "log", "blame", "format-patch", "stash", "reflog", "shortlog"],
+        &[
+            "diff",
+            "show",
+            "log",
+            "blame",
+            "annotate",
+            "format-patch",
+            "stash",
+            "reflog",
+            "shortlog",
+            "whatchanged",
+            "range-diff",
+        ],
     ),
     prints(Kind::Diff, "diff", &[]),
     prints(Kind::Diff, "interdiff", &[]),
+    prints(Kind::Diff, "colordiff", &[]),
+    prints(Kind::Diff, "hg", &["diff", "log", "export", "annotate"]),
+    prints(Kind::Diff, "svn", &["diff", "log", "blame"]),
 ];
 
 /// Programs that hand on what they read in the same shape.

@@ -131,9 +131,15 @@ pub fn file(lines: &Lines<'_>, chosen: &Chosen<'_>, number: usize) -> String {
     let mut parts = Vec::new();
     match nature {
         Nature::Lock(format) => {
-            parts.push(packages::told(lines, hunks, format));
+            let asked = within(&chosen.asked, its);
+            parts.push(packages::told(lines, hunks, format, asked));
+            parts.push(packages::heads(lines, hunks));
             let mut odd = packages::odd(lines, hunks);
-            odd.extend(asked_lines(lines, its, &chosen.asked).map(|line| clipped(line, OTHER_LINE)));
+            let asked = asked
+                .iter()
+                .map(|line| lines.get(*line as usize))
+                .filter(|line| !HEADS.iter().any(|head| line.starts_with(head)));
+            odd.extend(asked.take(ASKED).map(|line| clipped(line, OTHER_LINE)));
             odd.dedup();
             parts.extend(odd.into_iter().map(|line| format!("{}{line}", LINE.trim_start())));
         }
@@ -170,11 +176,16 @@ pub fn hunk_told(lines: &Lines<'_>, chosen: &Chosen<'_>, number: usize) -> Strin
     }
 }
 
-/// Lines of a file that the question asks for.
-fn asked_lines<'l>(lines: &'l Lines<'_>, file: &File<'_>, asked: &'l [u32]) -> impl Iterator<Item = &'l str> {
+/// Lines of a lock file that are told because they are asked for.
+const ASKED: usize = 12;
+/// How lines of a head begin, whose names are told anyway.
+const HEADS: [&str; 3] = ["diff ", "--- ", "+++ "];
+
+/// The lines of a file that the question asks for.
+fn within<'l>(asked: &'l [u32], file: &File<'_>) -> &'l [u32] {
     let from = asked.partition_point(|line| (*line as usize) < file.lines.start);
     let to = asked.partition_point(|line| (*line as usize) < file.lines.end);
-    asked[from..to].iter().map(|line| lines.get(*line as usize)).take(12)
+    &asked[from..to]
 }
 
 /// What the head of a file says besides its name.
