@@ -73,6 +73,12 @@ pub fn look_at_numbers(tape: &Tape<'_>, items: &[At]) -> Vec<Pick> {
     looker.told.picks
 }
 
+/// The items of an array of scalars of any kind that stand out.
+pub fn look_at_items(tape: &Tape<'_>, items: &[At]) -> Vec<Pick> {
+    let cells: Vec<(usize, Option<At>)> = items.iter().copied().map(Some).enumerate().collect();
+    Look { tape, cells: &cells, asked: false, name: "", last: "", told: Told::default() }.whole().picks
+}
+
 struct Look<'l, 't, 'a> {
     tape: &'t Tape<'a>,
     cells: &'l [(usize, Option<At>)],

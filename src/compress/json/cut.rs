@@ -38,6 +38,7 @@ pub enum Piece {
 pub struct Cuts {
     cuts: HashMap<u32, Cut>,
     notes: HashMap<u32, String>,
+    said: usize,
 }
 
 impl Cuts {
@@ -53,7 +54,15 @@ impl Cuts {
 
     /// Leaves something out at `at`.
     pub fn cut(&mut self, at: At, cut: Cut) {
+        if let Cut::Gap { what, .. } = &cut {
+            self.said += what.len();
+        }
         self.cuts.insert(at.0, cut);
+    }
+
+    /// Bytes that are said about what is left out.
+    pub fn said(&self) -> usize {
+        self.said
     }
 
     /// What is left out at `at`.
@@ -63,6 +72,7 @@ impl Cuts {
 
     /// Says something about the whole of the table at `at`.
     pub fn note(&mut self, at: At, note: String) {
+        self.said += note.len();
         self.notes.insert(at.0, note);
     }
 

@@ -17,6 +17,7 @@ pub mod fold;
 pub mod ids;
 pub mod name;
 pub mod page;
+pub mod parallel;
 pub mod plain;
 pub mod query;
 pub mod rows;
@@ -60,9 +61,9 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
         Unread::TooBig => Refusal::OverBudget,
         Unread::LoneSurrogate => Refusal::OddText,
     })?;
-    let page = page::write(&tape);
+    let mut page = page::write(&tape);
     if let Loss::KeptUnder(key) = allowance.loss
-        && let Some(chosen) = choose(&tape, page.as_ref(), hint, allowance, key)
+        && let Some(chosen) = choose(&tape, page.as_mut(), hint, allowance, key)
     {
         return Ok(chosen);
     }
@@ -123,17 +124,17 @@ const LEAST_GAIN: (u64, u64) = (2, 3);
 /// The form in which only what matters is in view, where that pays.
 fn choose<'t, 'a>(
     tape: &'t Tape<'a>,
-    page: Option<&Page<'t, 'a>>,
+    page: Option<&mut Page<'t, 'a>>,
     hint: &Hint<'_>,
     allowance: &Allowance<'_>,
     key: &Key,
 ) -> Option<Shortened> {
     let plain;
     let (whole, tables) = match page {
-        Some(page) => (&page.text, &page.tables[..]),
+        Some(page) => (&page.text, &mut page.tables[..]),
         None => {
             plain = plain_text(tape, &Cuts::none());
-            (&plain, &[][..])
+            (&plain, &mut [][..])
         }
     };
     // A token is two to four bytes of a table: what is clearly long or short needs no count.
@@ -146,6 +147,10 @@ fn choose<'t, 'a>(
     let cuts = cuts(tape, tables, hint, allowance, room(tape.text_len(), allowance.effort));
     if cuts.is_empty() {
         return None;
+    }
+    // Where few rows are left, a value in one piece is worth more than what its beginning costs.
+    for written in &mut *tables {
+        written.table.spell_prefixes_out();
     }
     let shorter = page::rewrite(tape, tables, &cuts);
     let plain = plain_text(tape, &cuts);
@@ -179,10 +184,10 @@ fn cuts<'t, 'a>(
     let mut cuts = Cuts::none();
     let query = &Query::of(hint.query);
     // An object tells something in each of its corners; of rows, most are like others.
-    let in_tables: usize = tables.iter().map(|written| written.len).sum();
-    let room = if in_tables * 2 < tape.text_len() { room * 7 / 4 } else { room };
-    let skipped: Vec<tape::At> = tables.iter().map(|written| written.at).collect();
     let is_lines = matches!(tables, [only] if only.table.form == table::Form::Lines);
+    let in_tables: usize = tables.iter().map(|written| tape.source_len(written.at)).sum();
+    let room = if in_tables * 2 < tape.text_len() && !is_lines { room * 7 / 4 } else { room };
+    let mut skipped: Vec<tape::At> = tables.iter().map(|written| written.at).collect();
     let texts = Texts { tape, query: hint.query, allowance };
     let mut lens: Vec<Vec<usize>> = tables.iter().map(|written| written.lens.clone()).collect();
     for (written, lens) in tables.iter().zip(&mut lens) {
@@ -190,6 +195,8 @@ fn cuts<'t, 'a>(
     }
     if !is_lines {
         texts.shorten(tape::At(0), tape.end(), &skipped, &mut cuts);
+        skipped.extend(parallel::choose(tape, query, OF_SERIES, &mut cuts));
+        skipped.sort_unstable();
         let fold = Fold { tape, query, share: OF_LISTS };
         fold.fold_lists(tape::At(0), tape.end(), &skipped, &mut cuts);
     }
@@ -208,7 +215,7 @@ fn cuts<'t, 'a>(
         rows::choose(&written.table, (written.at, written.past), &lens, query, bytes, &mut cuts);
         rows::shorten_cells(&written.table, query, share, &mut cuts);
     }
-    let so_far = page::rewrite(tape, tables, &cuts).text.len();
+    let so_far = page::rewrite(tape, tables, &cuts).text.len().saturating_sub(cuts.said());
     if room * 5 / 4 < so_far {
         let fold = Fold { tape, query, share: room * 1000 / so_far };
         for written in tables {
@@ -220,6 +227,9 @@ fn cuts<'t, 'a>(
     }
     cuts
 }
+
+/// Of long lists side by side so much stays, in thousandths.
+const OF_SERIES: usize = 120;
 
 /// Of a long list inside something so much stays, in thousandths.
 const OF_LISTS: usize = 300;

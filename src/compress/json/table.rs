@@ -189,6 +189,15 @@ impl<'t, 'a> Table<'t, 'a> {
         (even == rows.len() || can_be_odd).then_some(Table { tape, form, rows, columns, grid })
     }
 
+    /// Lets every cell say its value whole.
+    pub fn spell_prefixes_out(&mut self) {
+        for column in &mut self.columns {
+            if let Role::Cells { prefix, .. } = &mut column.role {
+                prefix.clear();
+            }
+        }
+    }
+
     /// Writes the lines of the table, each with its line break.
     pub fn write(&self, cuts: &Cuts, to: &mut impl Sink) {
         self.write_shared(cuts, to);
