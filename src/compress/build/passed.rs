@@ -3,6 +3,20 @@
 /// The name in what a sign of a passed test speaks of: without times, percentages and remarks.
 pub fn name(about: &str) -> &str {
     let about = about.trim();
+    // A test case of JUnit's XML, and a numbered test of ctest.
+    if let Some((_, rest)) =
+        about.split_once("name=\"").map(|(before, rest)| match before.ends_with("class") {
+            true => rest.split_once(" name=\"").unwrap_or(("", rest)),
+            false => ("", rest),
+        })
+    {
+        return &rest[..rest.find('"').unwrap_or(rest.len())];
+    }
+    if about.contains("Test ")
+        && let Some((_, rest)) = about.split_once(": ")
+    {
+        return rest.trim_end_matches(['.', ' ']);
+    }
     let about = about.strip_prefix("test ").unwrap_or(about);
     let about = about.split("  ").next().unwrap_or(about);
     let about = about.split('\t').next().unwrap_or(about);
@@ -59,6 +73,9 @@ mod tests {
             ("test_x (mod.Class)", "test_x (mod.Class)"),
             ("adds numbers (5 ms)", "adds numbers"),
             ("src/a.py::test_b", "src/a.py::test_b"),
+            ("classname=\"shop.Basket\" name=\"adds up\" time=\"0.1\"/>", "adds up"),
+            ("name=\"adds up\" classname=\"shop.Basket\"/>", "adds up"),
+            ("1/20 Test  #1: adds_up ......", "adds_up"),
         ];
         for (about, want) in cases {
             assert_eq!(name(about), want, "{about}");

@@ -1,8 +1,10 @@
 //! How tools speak: which words mark a failure, an error, a summary, a passed test, mere progress.
 //!
-//! A table, one row a sign; the first row that fits a line decides. Failures
-//! and errors stand above passed tests: `E   assert ok` is no passed test.
+//! The signs are rows of the table in [`super::words`]; the first row that fits a line decides.
 
+use super::words::At::{Any, Counted, Edge, End, Start, TestEnd};
+use super::words::SIGNS;
+use Role::{Error, Passed, Place, Progress, Repeated, Skipped};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
@@ -29,293 +31,32 @@ pub enum Role {
     Skipped,
     /// Something was being done.
     Progress,
+    /// Names a failure that is named elsewhere too, and better.
+    Repeated,
+    /// Leads to the message below it: `In file included from …`.
+    Lead,
 }
 
 impl Role {
-    /// True for what is only counted or named: passed and skipped tests, progress.
+    /// True for what is only counted or named: passed and skipped tests, progress, names told elsewhere.
     pub fn is_quiet(self) -> bool {
-        matches!(self, Passed | Skipped | Progress)
+        matches!(self, Passed | Skipped | Progress | Repeated)
     }
 }
 
-/// Where in a line a sign stands, blanks aside.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
-    /// At its start.
-    Start,
-    /// At its very start, without blanks before it.
-    Edge,
-    /// At its end.
-    End,
-    /// At the end of a line that begins with `test`.
-    TestEnd,
-    /// Anywhere.
-    Any,
-    /// Anywhere after a digit.
-    Counted,
-}
-
-/// A sign: whose it is, what it makes of a line, where it stands, and how it reads.
-struct Sign {
-    role: Role,
-    at: At,
-    text: &'static str,
-}
-
-const fn sign(role: Role, at: At, text: &'static str) -> Sign {
-    Sign { role, at, text }
-}
-
-use At::{Any, Counted, Edge, End, Start, TestEnd};
-use Role::{Error, Failed, Heading, Passed, Place, Progress, Report, Skipped, Summary, Warning};
-
-/// The table. Grouped by tool; a sign that several tools share stands with the first.
-const SIGNS: &[Sign] = &[
-    // pytest
-    sign(Error, Edge, "E   "),
-    sign(Error, Edge, "E\t"),
-    sign(Place, Edge, ">   "),
-    sign(Failed, Edge, "FAILED "),
-    sign(Failed, Edge, "ERROR "),
-    sign(Failed, Any, " FAILED "),
-    sign(Failed, End, " FAILED"),
-    sign(Failed, Any, "::FAILED"),
-    sign(Summary, Counted, " failed in "),
-    sign(Summary, Counted, " failed, "),
-    sign(Summary, Counted, " passed in "),
-    sign(Summary, Counted, " passed, "),
-    sign(Summary, Any, "no tests ran"),
-    sign(Heading, Any, "test session starts"),
-    sign(Heading, Any, "test process starts"),
-    sign(Heading, Any, "= FAILURES ="),
-    sign(Heading, Any, "= ERRORS ="),
-    sign(Heading, Any, "= PASSES ="),
-    sign(Heading, Any, "= warnings summary"),
-    sign(Heading, Any, "= short test summary"),
-    sign(Heading, Any, "= slowest "),
-    sign(Report, Edge, "____"),
-    sign(Heading, Edge, "collected "),
-    sign(Passed, Edge, "PASSED "),
-    sign(Passed, Any, " PASSED "),
-    sign(Passed, End, " PASSED"),
-    sign(Skipped, Edge, "SKIPPED "),
-    sign(Skipped, Any, " SKIPPED "),
-    sign(Skipped, End, " SKIPPED"),
-    sign(Skipped, Edge, "XFAIL "),
-    sign(Skipped, End, " XFAIL"),
-    // unittest, Django
-    sign(Report, Edge, "FAIL: "),
-    sign(Report, Edge, "ERROR: "),
-    sign(Failed, End, "... FAIL"),
-    sign(Failed, End, "... ERROR"),
-    sign(Summary, Edge, "Ran "),
-    sign(Summary, Edge, "FAILED ("),
-    sign(Summary, Edge, "OK ("),
-    sign(Passed, End, "... ok"),
-    sign(Skipped, Any, "... skipped "),
-    sign(Skipped, End, "... expected failure"),
-    sign(Progress, Start, "Creating table "),
-    sign(Progress, Start, "Applying "),
-    // SymPy
-    sign(Failed, TestEnd, " F"),
-    sign(Failed, TestEnd, " E"),
-    sign(Passed, TestEnd, " ok"),
-    sign(Skipped, TestEnd, " s"),
-    sign(Skipped, TestEnd, " f"),
-    sign(Summary, Any, "tests finished: "),
-    // cargo, rustc
-    sign(Error, Edge, "error: "),
-    sign(Error, Edge, "error["),
-    sign(Error, Any, " panicked at "),
-    sign(Error, Start, "left: "),
-    sign(Error, Start, "right: "),
-    sign(Place, Start, "--> "),
-    sign(Failed, End, "... FAILED"),
-    sign(Report, Edge, "---- "),
-    sign(Heading, Edge, "failures:"),
-    sign(Summary, Edge, "test result: "),
-    sign(Summary, Start, "Finished "),
-    sign(Summary, Start, "Running "),
-    sign(Summary, Start, "Doc-tests "),
-    sign(Warning, Edge, "warning: "),
-    sign(Warning, Edge, "warning["),
-    sign(Skipped, End, "... ignored"),
-    sign(Progress, Start, "Compiling "),
-    sign(Progress, Start, "Checking "),
-    sign(Progress, Start, "Downloading "),
-    sign(Progress, Start, "Downloaded "),
-    sign(Progress, Start, "Documenting "),
-    sign(Progress, Start, "Fresh "),
-    sign(Progress, Start, "Adding "),
-    sign(Progress, Start, "Locking "),
-    sign(Progress, Start, "Updating "),
-    sign(Progress, Start, "Installing "),
-    sign(Progress, Start, "Unpacking "),
-    // go
-    sign(Failed, Start, "--- FAIL: "),
-    sign(Failed, Edge, "FAIL\t"),
-    sign(Error, Edge, "panic: "),
-    sign(Error, Start, "Error Trace:"),
-    sign(Error, Start, "Error:"),
-    sign(Summary, Edge, "ok  \t"),
-    sign(Passed, Start, "--- PASS: "),
-    sign(Skipped, Start, "--- SKIP: "),
-    sign(Progress, Edge, "=== RUN "),
-    sign(Progress, Edge, "=== PAUSE "),
-    sign(Progress, Edge, "=== CONT "),
-    sign(Progress, Edge, "=== NAME "),
-    sign(Progress, Edge, "go: downloading "),
-    sign(Progress, Edge, "go: extracting "),
-    sign(Progress, Edge, "go: finding "),
-    sign(Progress, End, "[no test files]"),
-    // jest, vitest, mocha, node, TAP
-    sign(Failed, Start, "FAIL "),
-    sign(Failed, Start, "✕ "),
-    sign(Failed, Start, "✗ "),
-    sign(Failed, Start, "× "),
-    sign(Failed, Start, "not ok "),
-    sign(Report, Start, "● "),
-    sign(Error, Start, "Expected"),
-    sign(Error, Start, "Received"),
-    sign(Error, Start, "expected"),
-    sign(Error, Start, "received"),
-    sign(Error, Start, "actual"),
-    sign(Error, Start, "AssertionError"),
-    sign(Place, Start, "> "),
-    sign(Place, Start, "❯ "),
-    sign(Summary, Start, "Tests: "),
-    sign(Summary, Start, "Tests  "),
-    sign(Summary, Start, "Test Suites: "),
-    sign(Summary, Start, "Test Files "),
-    sign(Summary, Start, "Snapshots: "),
-    sign(Summary, Start, "Duration "),
-    sign(Summary, Counted, " failing"),
-    sign(Summary, Counted, " pending"),
-    sign(Passed, Start, "PASS "),
-    sign(Passed, Start, "✓ "),
-    sign(Passed, Start, "✔ "),
-    sign(Passed, Start, "√ "),
-    sign(Skipped, Start, "○ "),
-    sign(Passed, Edge, "ok "),
-    // tsc, eslint, gcc, clang, mypy, ruff, javac
-    sign(Error, Any, ": fatal error"),
-    sign(Error, Any, ": error"),
-    sign(Error, Any, " - error TS"),
-    sign(Error, Any, "  error  "),
-    sign(Error, Any, "undefined reference to "),
-    sign(Error, Any, "ld returned "),
-    sign(Warning, Any, ": warning"),
-    sign(Warning, Any, "Warning: "),
-    sign(Warning, Any, "  warning  "),
-    sign(Summary, Counted, " problems ("),
-    sign(Summary, Edge, "Found "),
-    sign(Summary, Edge, "Success: "),
-    sign(Summary, Counted, " errors generated."),
-    sign(Summary, Counted, " error generated."),
-    sign(Summary, Counted, " warnings generated."),
-    sign(Summary, Counted, " warning generated."),
-    // make, cmake, ninja, ctest, googletest
-    sign(Error, Any, ": *** "),
-    sign(Failed, Edge, "[  FAILED  ]"),
-    sign(Failed, Any, "***Failed"),
-    sign(Summary, Edge, "[==========]"),
-    sign(Summary, Counted, "% tests passed"),
-    sign(Passed, Edge, "[       OK ]"),
-    sign(Passed, Edge, "[  PASSED  ]"),
-    sign(Progress, Edge, "[ RUN      ]"),
-    sign(Progress, Edge, "[----------]"),
-    sign(Progress, Any, ": Entering directory "),
-    sign(Progress, Any, ": Leaving directory "),
-    sign(Progress, Any, "] Building "),
-    sign(Progress, Any, "] Linking "),
-    sign(Progress, Any, "] Built target "),
-    sign(Progress, Start, "-- Looking for "),
-    sign(Progress, Start, "-- Performing Test "),
-    sign(Progress, Start, "-- Check"),
-    sign(Progress, Start, "-- Detecting "),
-    sign(Progress, Start, "checking "),
-    // maven, gradle
-    sign(Failed, Any, "<<< FAILURE!"),
-    sign(Failed, Any, "<<< ERROR!"),
-    sign(Error, Edge, "[ERROR] "),
-    sign(Error, Start, "Caused by: "),
-    sign(Summary, Any, "Tests run: "),
-    sign(Summary, Any, "BUILD FAIL"),
-    sign(Summary, Any, "BUILD SUCCESS"),
-    sign(Summary, Any, "Total time: "),
-    sign(Warning, Edge, "[WARNING] "),
-    sign(Progress, Any, "Downloading from "),
-    sign(Progress, Any, "Downloaded from "),
-    sign(Failed, Edge, "FAILURE: "),
-    sign(Progress, Edge, "> Task :"),
-    sign(Progress, Edge, "Progress ("),
-    // npm, pnpm, yarn, pip, apt
-    sign(Error, Edge, "npm ERR! "),
-    sign(Error, Edge, "npm error "),
-    sign(Error, Any, "ERR_PNPM_"),
-    sign(Warning, Edge, "npm WARN "),
-    sign(Warning, Edge, "npm warn "),
-    sign(Summary, Any, "vulnerabilities"),
-    sign(Summary, Edge, "added "),
-    sign(Summary, Edge, "removed "),
-    sign(Summary, Edge, "changed "),
-    sign(Summary, Edge, "up to date"),
-    sign(Summary, Edge, "Done in "),
-    sign(Progress, Edge, "npm http "),
-    sign(Progress, Edge, "npm timing "),
-    sign(Progress, Edge, "npm sill "),
-    sign(Progress, Edge, "npm verb "),
-    sign(Progress, Edge, "Progress: "),
-    sign(Summary, Edge, "Successfully "),
-    sign(Progress, Start, "Collecting "),
-    sign(Progress, Start, "Using cached "),
-    sign(Progress, Start, "Requirement already satisfied"),
-    sign(Progress, Start, "Building wheel"),
-    sign(Progress, Start, "Created wheel"),
-    sign(Progress, Start, "Stored in directory"),
-    sign(Progress, Start, "Preparing metadata"),
-    sign(Progress, Start, "Getting requirements"),
-    sign(Progress, Start, "Installing build dep"),
-    sign(Progress, Start, "Attempting uninstall"),
-    sign(Progress, Start, "Found existing installation"),
-    sign(Progress, Start, "Uninstalling "),
-    sign(Progress, Edge, "Get:"),
-    sign(Progress, Edge, "Hit:"),
-    sign(Progress, Edge, "Ign:"),
-    sign(Progress, Edge, "Selecting previously"),
-    sign(Progress, Edge, "Preparing to unpack"),
-    sign(Progress, Edge, "(Reading database"),
-    sign(Progress, Edge, "Setting up "),
-    sign(Progress, Edge, "Processing triggers"),
-    // docker, terraform
-    sign(Error, Any, " ERROR: "),
-    sign(Progress, Any, ": Pulling fs layer"),
-    sign(Progress, Any, ": Waiting"),
-    sign(Progress, Any, ": Verifying Checksum"),
-    sign(Progress, Any, ": Download complete"),
-    sign(Progress, Any, ": Pull complete"),
-    sign(Progress, Any, ": Pushed"),
-    sign(Progress, Any, " transferring "),
-    sign(Progress, Any, " sha256:"),
-    sign(Progress, Any, " extracting "),
-    sign(Progress, Edge, " ---> "),
-    sign(Progress, Edge, "Removing intermediate container"),
-    sign(Progress, Any, ": Refreshing state..."),
-    sign(Progress, Any, ": Still creating..."),
-    sign(Progress, Any, ": Still destroying..."),
-    sign(Progress, Any, ": Still modifying..."),
-    sign(Summary, Edge, "Plan: "),
-    sign(Summary, Edge, "Apply complete!"),
-    // Exit codes, whoever tells them.
-    sign(Summary, Any, "exit code"),
-    sign(Summary, Any, "Exit code"),
-    sign(Summary, Any, "exit status"),
-    sign(Summary, Any, "exited with"),
-];
-
 /// Signs that begin a compiler's message of several lines.
-const COMPILERS: &[&str] =
-    &["error: ", "error[", "warning: ", "warning[", ": fatal error", ": error", ": warning", " - error TS"];
+const COMPILERS: &[&str] = &[
+    "error: ",
+    "error[",
+    "warning: ",
+    "warning[",
+    ": fatal error",
+    ": error",
+    ": warning",
+    " - error TS",
+    "CMake Error",
+    "CMake Warning",
+];
 
 /// A line's sign stands in its first bytes, or in its last.
 const LOOKED_AT: usize = 1_024;
@@ -394,6 +135,32 @@ fn is_place(line: &str) -> bool {
 
 /// What `line` is; `None` when nothing marks it.
 pub fn of(line: &str) -> Option<Told> {
+    let before = before_of(line);
+    let mut told = of_body(&line[before..], before != 0)?;
+    told.about = (told.about.0 + before as u32, told.about.1 + before as u32);
+    Some(told)
+}
+
+/// What tools set before each line of another: `#12 1.234 ` (docker), `│ ` (terraform).
+fn before_of(line: &str) -> usize {
+    if let Some(rest) = line.strip_prefix('#') {
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let number = digits(rest);
+        if number == 0 || !rest[number..].starts_with(' ') {
+            return 0;
+        }
+        let body = number + 2;
+        let seconds = digits(&line[body..]);
+        let after = &line[body + seconds..];
+        let parts = after.strip_prefix('.').map_or(0, digits);
+        let timed = 0 < seconds && 0 < parts && after[1 + parts..].starts_with(' ');
+        return if timed { body + seconds + parts + 2 } else { body };
+    }
+    let body = line.trim_start();
+    body.strip_prefix("│").map_or(0, |rest| line.len() - rest.strip_prefix(' ').unwrap_or(rest).len())
+}
+
+fn of_body(line: &str, set_before: bool) -> Option<Told> {
     let bytes = line.as_bytes();
     let edge = bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let end = line.trim_ascii_end().len();
@@ -427,25 +194,90 @@ pub fn of(line: &str) -> Option<Told> {
         }
     }
     let Some((row, from, to)) = best else {
-        let told = |role| Some(Told { role, word: "", about: (0, 0), opens: false });
-        return if is_exception(line) {
-            told(Error)
-        } else if !is_place(line) {
-            None
-        } else if line.ends_with(':') || line.contains(": in ") || !line.contains(": ") {
-            told(Place)
-        } else {
-            told(Error)
-        };
+        return unsigned(line, &line[edge..end], set_before);
     };
     let sign = &SIGNS[row];
     let about = if to < end && matches!(sign.at, Start | Edge) { (to, end) } else { (edge.min(from), from) };
-    let opens = COMPILERS.contains(&sign.text);
-    Some(Told { role: sign.role, word: sign.text.trim(), about: (about.0 as u32, about.1 as u32), opens })
+    let told = Told {
+        role: sign.role,
+        word: sign.text.trim(),
+        about: (about.0 as u32, about.1 as u32),
+        opens: COMPILERS.contains(&sign.text),
+    };
+    // Maven says of each class how it went: nothing wrong is a passed test.
+    if sign.text == "Tests run: "
+        && line.contains("Failures: 0, Errors: 0")
+        && let Some(at) = line.rfind(" in ")
+    {
+        return Some(Told { role: Passed, about: (at as u32 + 4, end as u32), ..told });
+    }
+    Some(told)
+}
+
+/// What a line is that has no sign, by its form.
+fn unsigned(line: &str, body: &str, set_before: bool) -> Option<Told> {
+    let edge = line.len() - line.trim_ascii_start().len();
+    let told = |role, opens| Some(Told { role, word: "", about: (0, 0), opens });
+    if is_exception(line) {
+        return told(Error, false);
+    }
+    if is_lint(line) {
+        return told(Error, true);
+    }
+    if let Some(rest) = numbered(body) {
+        let about = ((edge + body.len() - rest.len()) as u32, (edge + body.len()) as u32);
+        return Some(Told { role: Role::Failed, word: "", about, opens: false });
+    }
+    if is_lead(line) {
+        return told(Role::Lead, false);
+    }
+    if set_before && body.starts_with('[') && body.contains("] ") {
+        return told(Role::Heading, false);
+    }
+    // Drawn lines: `[INFO] -----`, `   ━━━━━━ 1.2/1.2 MB`.
+    let drawn =
+        body.strip_prefix("[INFO]").is_some_and(|rest| rest.bytes().all(|byte| matches!(byte, b'-' | b' ')))
+            || body.contains("━━━");
+    if drawn {
+        return told(Progress, false);
+    }
+    if !is_place(line) {
+        None
+    } else if line.ends_with(':') || line.contains(": in ") || !line.contains(": ") {
+        told(Place, false)
+    } else {
+        told(Error, false)
+    }
+}
+
+/// `E501 Line too long`, as ruff heads its messages.
+fn is_lint(line: &str) -> bool {
+    let letters = line.bytes().take_while(u8::is_ascii_uppercase).count();
+    let digits = line[letters..].bytes().take_while(u8::is_ascii_digit).count();
+    (1..=4).contains(&letters)
+        && (2..=4).contains(&digits)
+        && line[letters + digits..].starts_with(' ')
+        && line[letters + digits + 1..]
+            .starts_with(|each: char| each.is_ascii_alphabetic() || matches!(each, '`' | '['))
+}
+
+/// `1) adds up`: how mocha, rspec and phpunit number their failures.
+fn numbered(body: &str) -> Option<&str> {
+    let digits = body.bytes().take_while(u8::is_ascii_digit).count();
+    body[digits..].strip_prefix(") ").filter(|rest| (1..=4).contains(&digits) && !rest.is_empty())
+}
+
+/// `In file included from a.h:3,`, `                 from b.h:9:`, `a.c: In function ‘f’:`.
+fn is_lead(line: &str) -> bool {
+    let body = line.trim_start();
+    body.starts_with("In file included from ")
+        || body.len() < line.len() && body.starts_with("from ") && body.ends_with([',', ':'])
+        || line.ends_with(':') && (line.contains(": In ") || line.contains(": At "))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Role::{Failed, Lead, Summary};
     use super::*;
 
     #[test]
@@ -477,6 +309,17 @@ mod tests {
             ("3 failing", Some(Summary)),
             ("resolution failed, using the path", None),
             ("ValueError: x", Some(Error)),
+            ("E501 Line too long (92 > 88)", Some(Error)),
+            ("  1) adds up", Some(Failed)),
+            ("In file included from a.h:3,", Some(Lead)),
+            ("a.c: In function ‘f’:", Some(Lead)),
+            ("#12 3.071 npm error code E404", Some(Error)),
+            ("#12 CACHED", Some(Progress)),
+            ("│ Error: no such bucket", Some(Error)),
+            ("ok 3 - x # SKIP slow", Some(Skipped)),
+            ("ok  \tshop/basket\t0.01s", Some(Passed)),
+            ("[INFO] Tests run: 5, Failures: 0, Errors: 0, Skipped: 0 - in shop.BasketTest", Some(Passed)),
+            ("    <testcase name=\"x\" time=\"0.01\"/>", Some(Passed)),
             ("java.lang.IllegalStateException: x", Some(Error)),
             ("at 10:52: x", None),
             ("    let a = 1;", None),

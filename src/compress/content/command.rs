@@ -320,7 +320,7 @@ fn about_file(file: &str) -> About {
     } else if let Some((_, kind, writer)) = FILE_NAMES.iter().find(|(names, ..)| ends(names)) {
         // What lies where nothing is written by hand is nobody's settings.
         if *writer == Writer::Person && !data { About::File(*kind) } else { About::Is(*kind) }
-    } else if ends(OPEN_NAMES) || data && !name.contains('.') {
+    } else if ends(OPEN_NAMES) || data && (!name.contains('.') || ends(&[".xml"])) {
         About::Unknown
     } else if ends(SOURCE_NAMES) {
         About::Is(Kind::Read)

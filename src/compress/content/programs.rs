@@ -377,6 +377,18 @@ pub const FILE_NAMES: &[(&[&str], Kind, Writer)] = &[
         Writer::Program,
     ),
     (&[".csv", ".tsv"], Kind::Table, Writer::Program),
+    (
+        &[
+            "junit.xml",
+            "test-results.xml",
+            "test_results.xml",
+            "test-report.xml",
+            "report.xml",
+            "results.xml",
+        ],
+        Kind::Build,
+        Writer::Program,
+    ),
     (&[".diff", ".patch"], Kind::Diff, Writer::Program),
     (&[".json", ".geojson", ".ipynb", ".har", ".webmanifest"], Kind::Json, Writer::Person),
     (&[".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties"], Kind::Config, Writer::Person),
@@ -413,6 +425,9 @@ pub const DATA_PLACES: &[&str] = &[
     "/log/",
     "target/",
     "coverage/",
+    "test-results/",
+    "test-reports/",
+    "surefire-reports/",
     "tool-results/",
     "tool-outputs/",
 ];

@@ -70,7 +70,7 @@ const BUILD_SIGNS: &[&str] = &[
     r"^(Plan: \d+ to add|Terraform (will|used)|# \S+ will be |Apply complete!)",
     r"^(Build succeeded|Build FAILED|Passed! |Failed! |\d+ examples?, \d+ failures?)",
     r"^(OK \(\d+ tests|FAILURES!|Tests: \d+, Assertions: )",
-    r"^<testsuites?\b",
+    r"^<(testsuites?|testcase)\b",
 ];
 
 static BUILD: LazyLock<RegexSet> = LazyLock::new(|| {

@@ -27,23 +27,77 @@ const STOP_WORDS: &[&str] = &[
 
 /// The lines that match `question`, best first, at most `most` of them.
 pub fn matching(lines: &Lines<'_>, question: &str, most: usize) -> Vec<u32> {
-    let terms = terms(question);
+    Asked::in_lines(lines, question).best(most)
+}
+
+/// Where the words of a question stand in lines.
+pub struct Asked {
+    terms: Vec<Term>,
+    found: Vec<Vec<u32>>,
+    lines: usize,
+}
+
+impl Asked {
+    /// Looks for the words of `question` in `lines`.
+    pub fn in_lines(lines: &Lines<'_>, question: &str) -> Asked {
+        let terms = terms(question);
+        let found = find(lines, &terms);
+        Asked { terms, found, lines: lines.len() }
+    }
+
+    /// The lines that match, best first, at most `most` of them.
+    pub fn best(&self, most: usize) -> Vec<u32> {
+        let mut scores: Vec<(u32, f64)> = Vec::new();
+        for (term, its) in self.terms.iter().zip(&self.found) {
+            if its.is_empty() || telling(self.lines, term) < its.len() {
+                continue;
+            }
+            let weight =
+                (1.0 + self.lines as f64 / its.len() as f64).ln() * if term.exact { 3.0 } else { 1.0 };
+            scores.extend(its.iter().map(|&line| (line, weight)));
+        }
+        scores.sort_by_key(|&(line, _)| line);
+        let mut summed: Vec<(u32, f64)> = Vec::new();
+        for (line, weight) in scores {
+            match summed.last_mut() {
+                Some(last) if last.0 == line => last.1 += weight,
+                _ => summed.push((line, weight)),
+            }
+        }
+        summed.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+        summed.truncate(most);
+        summed.into_iter().map(|(line, _)| line).collect()
+    }
+
+    /// The first `each` lines that hold each of the words, however many hold it; in order.
+    pub fn first_of_each(&self, each: usize) -> Vec<u32> {
+        let mut first: Vec<u32> = self.found.iter().flat_map(|its| its.iter().take(each)).copied().collect();
+        first.sort_unstable();
+        first.dedup();
+        first
+    }
+}
+
+/// A term that stands in more lines than this tells nothing; where it stands is not even noted. A name
+/// or a number that was asked for by itself tells more.
+fn telling(lines: usize, term: &Term) -> usize {
+    if term.exact { (lines / 20).max(12) } else { (lines / 50).max(3) }
+}
+
+/// The lines that each of `terms` stands in, in order, as far as they tell anything.
+fn find(lines: &Lines<'_>, terms: &[Term]) -> Vec<Vec<u32>> {
+    let mut found: Vec<Vec<u32>> = vec![Vec::new(); terms.len()];
     let Ok(finder) = AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::LeftmostLongest)
         .kind(Some(AhoCorasickKind::DFA))
         .build(terms.iter().map(|term| &term.text))
     else {
-        return Vec::new();
+        return found;
     };
     if terms.is_empty() || lines.is_empty() {
-        return Vec::new();
+        return found;
     }
-    // A term that stands in more lines than this tells nothing; where it stands is not even noted. A name
-    // or a number that was asked for by itself tells more.
-    let telling =
-        |term: &Term| if term.exact { (lines.len() / 20).max(12) } else { (lines.len() / 50).max(3) };
-    let mut found: Vec<Vec<u32>> = vec![Vec::new(); terms.len()];
     let text = lines.text().as_bytes();
     let mut end = 0;
     let mut line = 0_u32;
@@ -61,29 +115,11 @@ pub fn matching(lines: &Lines<'_>, question: &str, most: usize) -> Vec<u32> {
             continue;
         }
         let its = &mut found[term];
-        if its.last() != Some(&line) && its.len() <= telling(&terms[term]) {
+        if its.last() != Some(&line) && its.len() <= telling(lines.len(), &terms[term]) {
             its.push(line);
         }
     }
-    let mut scores: Vec<(u32, f64)> = Vec::new();
-    for (term, its) in terms.iter().zip(&found) {
-        if its.is_empty() || telling(term) < its.len() {
-            continue;
-        }
-        let weight = (1.0 + lines.len() as f64 / its.len() as f64).ln() * if term.exact { 3.0 } else { 1.0 };
-        scores.extend(its.iter().map(|&line| (line, weight)));
-    }
-    scores.sort_by_key(|&(line, _)| line);
-    let mut summed: Vec<(u32, f64)> = Vec::new();
-    for (line, weight) in scores {
-        match summed.last_mut() {
-            Some(last) if last.0 == line => last.1 += weight,
-            _ => summed.push((line, weight)),
-        }
-    }
-    summed.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
-    summed.truncate(most);
-    summed.into_iter().map(|(line, _)| line).collect()
+    found
 }
 
 /// Where `text` holds names and words of `question`, the rarest first, at most `most` places: for texts of few,

@@ -7,9 +7,10 @@
 use super::content::Sample;
 use super::lines::fold::{self, Ends, Fold};
 use super::lines::{Digest, Lines, exact, question, trace, verify, write};
-use super::{Allowance, Effort, Hint, Kind, Loss, Shortened};
+use super::{Allowance, Effort, Hint, Kind, LOSSY_FLOOR, Loss, Shortened};
 use crate::refusal::Refusal;
 use crate::text::counted;
+use crate::tokens;
 use crate::units::Key;
 use std::ops::Range;
 
@@ -70,7 +71,14 @@ fn shorten(
     allowance: &Allowance<'_>,
     key: &Key,
 ) -> Result<Option<String>, Refusal> {
+    let tokens = tokens::estimate_of(text).0 as usize;
+    let floor = LOSSY_FLOOR.0 as usize * 11 / 10;
+    if tokens < floor {
+        return Ok(None);
+    }
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
+    // What saves less than the floor is not used.
+    let most = (tokens - floor) * lines.text().len() / tokens;
     let Some(mut digest) = Digest::of(&lines) else { return Ok(None) };
     let traces = trace::find(&lines);
     let mut asked = vec![false; lines.len()];
@@ -82,7 +90,8 @@ fn shorten(
         digest.folds = fold::folds(&lines, &traces, &measure.ends, |line| asked[line]);
         let crash = Crash::of(&digest);
         let keep = crash.choose(&asked, &measure);
-        let fits = shown_bytes(&lines, &keep) * 100 <= lines.text().len() * measure.percent;
+        let shown = shown_bytes(&lines, &keep);
+        let fits = shown * 100 <= lines.text().len() * measure.percent && shown <= most;
         let stacks = crash.stacks;
         chosen = Some((keep, stacks));
         if fits {
