@@ -4,8 +4,9 @@ use super::term::{self, Failure, Verdict, exit};
 use crate::config::env;
 use crate::config::{self, Flags, Folders};
 use crate::library::now;
-use crate::retrieve::{self, Part, PartError};
+use crate::retrieve::{self, Part, PartError, page};
 use crate::store::{self, Store, StoreError};
+use crate::text::counted;
 use crate::tokens;
 use crate::units::Key;
 use std::path::Path;
@@ -16,25 +17,31 @@ use std::process::ExitCode;
 #[command(after_help = "KEY alone prints the whole original, byte for byte. KEY stands in the marker:
   [headroom: 412 of 500 rows left out; original kept: headroom retrieve KEY]
 
---rows EXPR, for JSON arrays, JSON lines and CSV:
-  status>=500 and name~\"api\"          == != < <= > >= ~ !~ in (a, b) and or not ( )
-  status>=500 | select id,name | sort name desc | limit 20
-  count by region          sum(ms), max(ms) by region
-  at data.items | count    where the rows are, if not in the longest array
+--rows EXPR, for JSON (arrays, maps of records, lines), CSV, and tables with a header (Markdown, psql, ps, kubectl):
+  status>=500 and name~\"api\"          == != < <= > >= ~ !~ contains in (a, b) and or not ( )
+  status>=500 | select id,name | sort name desc | skip 20 | limit 20
+  count by region,state    sum(ms), max(ms), avg(ms), p95(ms), distinct(user) by region
+  distinct region          key==\"node_modules/x\" (the name in a map)
+  at data.items | count    where the rows are, if not in the longest array; at items.spec.containers goes into all items
+
+--query \"/time(d )?out/i\" gives every line that a regular expression matches.
 
 Exit codes: 3 no original under that key, 4 it has expired, 2 not understood, 1 nothing found in it.")]
 pub struct Args {
     /// 16 to 24 hex digits
     key: String,
-    /// These lines only, counted from 1: 10-20, 10-, 10
+    /// These lines only, counted from 1: 10-20, 10-, 10, or several: 10-20,40
     #[arg(long, value_name = "A-B", group = "part", allow_hyphen_values = true)]
     lines: Option<String>,
-    /// The parts that fit these words best, with line numbers
+    /// The parts that fit these words best, with line numbers; /regex/ gives the lines that it matches
     #[arg(long, value_name = "TEXT", group = "part")]
     query: Option<String>,
     /// The rows for which this is true, or what they come to
     #[arg(long, value_name = "EXPR", group = "part")]
     rows: Option<String>,
+    /// This page of a long answer; of a query the first is given where none is asked for
+    #[arg(long, value_name = "N")]
+    page: Option<usize>,
 }
 
 /// Prints what is kept under the key. Works where nothing can be written, as in an agent's sandbox.
@@ -49,9 +56,27 @@ pub fn run(args: Args) -> Verdict {
     let original =
         store::original_in(&folders.data, &key).map_err(|error| not_given(error, &folders.data))?;
     let given = retrieve::part(&original.text, &part).map_err(no_part)?;
-    term::say_exactly(given.as_bytes())?;
-    record(&key, &given);
+    let first_of_query = matches!(part, Part::Query(_)).then_some(1);
+    let Some(wanted) = args.page.or(first_of_query) else {
+        term::say_exactly(given.as_bytes())?;
+        record(&key, &given);
+        return Ok(ExitCode::SUCCESS);
+    };
+    let (page, pages) = page(&given, wanted)?;
+    term::say_exactly(page.as_bytes())?;
+    if wanted < pages {
+        term::say(format_args!("-- page {wanted} of {pages}; next: --page {}", wanted + 1));
+    }
+    record(&key, page);
     Ok(ExitCode::SUCCESS)
+}
+
+fn page(text: &str, wanted: usize) -> Result<(&str, usize), Failure> {
+    page::of(text, wanted).ok_or_else(|| {
+        let (_, pages) = page::of(text, 1).unwrap_or_default();
+        let why = format!("there is no page {wanted}; there are {}", counted(pages, "page"));
+        Failure::new(exit::FAILED, why, "without --page, all of it is printed; of a query the first page")
+    })
 }
 
 fn key(typed: &str) -> Result<Key, Failure> {

@@ -19,8 +19,8 @@ pub enum Part {
     /// All of it.
     Whole,
     /// Some lines.
-    Lines(lines::Range),
-    /// What fits these words best.
+    Lines(lines::Ranges),
+    /// What fits these words best; between slashes, the lines that a regular expression matches.
     Query(String),
     /// Rows of a table, as an expression asks for them; see [`rows`].
     Rows(rows::Pipeline),
@@ -30,7 +30,7 @@ pub enum Part {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PartError {
     /// The range can't be read.
-    #[error("`{0}` is no line range; write `10-20`, `10-` or `10`")]
+    #[error("`{0}` is no line range; write `10-20`, `10-`, `10`, or several: `10-20,40`")]
     Range(String),
     /// The original ends before the range.
     #[error("the original has {}, so there is no line {wanted}", crate::text::counted(*.lines, "line"))]
@@ -43,6 +43,9 @@ pub enum PartError {
     /// Nothing has any of the words.
     #[error("no part of the original has any word of `{0}`")]
     NoMatch(String),
+    /// No line is matched.
+    #[error("no line of the original matches {0}")]
+    NoLine(String),
     /// The expression can't be read.
     #[error("`{expression}` can't be read: {why}")]
     Expression {
@@ -53,7 +56,7 @@ pub enum PartError {
     },
     /// The original is no table.
     #[error(
-        "the original has no rows: it is neither a JSON array, nor JSON lines, nor CSV with a header; try `lines` or `query`"
+        "the original has no rows: it is neither JSON with an array, nor JSON lines, nor CSV or another table with a header; try `lines` or `query`"
     )]
     NoRows,
     /// There is no such column.
@@ -80,7 +83,7 @@ impl PartError {
 pub fn part<'a>(text: &'a str, part: &Part) -> Result<Cow<'a, str>, PartError> {
     match part {
         Part::Whole => Ok(Cow::Borrowed(text)),
-        Part::Lines(range) => lines::of(text, *range).map(Cow::Borrowed),
+        Part::Lines(range) => lines::of(text, range),
         Part::Query(words) => query::best(text, words).map(Cow::Owned),
         Part::Rows(pipeline) => rows::run(text, pipeline).map(Cow::Owned),
     }
@@ -93,7 +96,7 @@ impl Part {
     /// [`PartError`] for a range or an expression that can't be read.
     pub fn parse(lines: Option<&str>, query: Option<&str>, rows: Option<&str>) -> Result<Part, PartError> {
         match (lines, query, rows) {
-            (Some(range), _, _) => lines::Range::parse(range).map(Part::Lines),
+            (Some(range), _, _) => lines::Ranges::parse(range).map(Part::Lines),
             (_, Some(query), _) => Ok(Part::Query(query.to_owned())),
             (_, _, Some(rows)) => rows::Pipeline::parse(rows).map(Part::Rows),
             (None, None, None) => Ok(Part::Whole),

@@ -2,10 +2,14 @@
 //!
 //! The text is cut into parts of some lines (at empty lines, where there are any), JSON with an
 //! array into its rows; what is very long is cut into pieces. Parts are ranked by BM25 and given
-//! in reading order.
+//! in reading order, the best first where one page can't hold them all.
+//!
+//! Between slashes a query is a regular expression (`/time(d )?out/`, `/error/i`): then all lines
+//! that it matches are given, in reading order.
 
-use super::{PartError, rows, table};
-use crate::text::counted;
+use super::table::{self, Row};
+use super::{PartError, rows};
+use regex::{Regex, RegexBuilder};
 use std::collections::HashMap;
 
 /// Lines in a part at most.
@@ -14,8 +18,11 @@ const LINES: usize = 6;
 /// Bytes in a part at most; a longer line is cut.
 const BYTES: usize = 1_200;
 
-/// Bytes of all parts that are given, at most.
-const GIVEN: usize = 6_000;
+/// Bytes of parts that are put into reading order: about what a page holds.
+const TOGETHER: usize = 6_000;
+
+/// Bytes around a match that are given of a longer line.
+const AROUND: usize = 300;
 
 /// Words of a query that count.
 const WORDS: usize = 32;
@@ -41,44 +48,88 @@ struct Piece<'a> {
     cut: (bool, bool),
 }
 
-/// The parts of `text` that fit `query` best, at most 6 KB.
+/// The parts of `text` that fit `query`, the best 6 KB first, each 6 KB in reading order.
 ///
 /// # Errors
-/// [`PartError::NoMatch`] when no part has any of the words.
+/// [`PartError::NoMatch`] when no part has any of the words; [`PartError::NoLine`], [`PartError::Expression`].
 pub fn best(text: &str, query: &str) -> Result<String, PartError> {
+    if let Some(pattern) = pattern(query) {
+        return matching(text, query, &pattern?);
+    }
     let rows = table::json_rows(text);
     let counted_as = if rows.is_some() { "row " } else { "" };
     let pieces = match rows {
         Some(rows) => pieces_of_rows(&rows),
         None => pieces(text),
     };
-    let ranked = rank(&pieces, query);
+    let mut ranked = rank(&pieces, query);
     if ranked.is_empty() {
         return Err(PartError::NoMatch(query.to_owned()));
     }
-    let mut bytes = 0;
-    let mut chosen: Vec<usize> = ranked
-        .iter()
-        .take_while(|piece| {
-            bytes += pieces[**piece].text.len();
-            bytes <= GIVEN
-        })
-        .copied()
-        .collect();
-    chosen.sort_unstable();
     let mut out = String::new();
-    let mut next = chosen[0];
-    for piece in &chosen {
-        if *piece != next {
-            out.push_str("--\n");
+    let mut rest = &mut ranked[..];
+    while !rest.is_empty() {
+        let mut bytes = 0;
+        let is_full = |piece: &usize| {
+            bytes += pieces[*piece].text.len();
+            TOGETHER < bytes
+        };
+        let count = rest.iter().position(is_full).unwrap_or(rest.len()).max(1);
+        let (chosen, after) = rest.split_at_mut(count);
+        chosen.sort_unstable();
+        let mut next = if out.is_empty() { chosen[0] } else { usize::MAX };
+        for piece in chosen {
+            if *piece != next {
+                out.push_str("--\n");
+            }
+            next = *piece + 1;
+            print(&pieces[*piece], counted_as, &mut out);
         }
-        next = piece + 1;
-        print(&pieces[*piece], counted_as, &mut out);
-    }
-    if chosen.len() < ranked.len() {
-        out.push_str(&format!("-- {} more with these words\n", counted(ranked.len() - chosen.len(), "part")));
+        rest = after;
     }
     Ok(out)
+}
+
+/// The regular expression between slashes; `None` for a query of words.
+fn pattern(query: &str) -> Option<Result<Regex, PartError>> {
+    let (pattern, flags) = query.trim().strip_prefix('/')?.rsplit_once('/')?;
+    if pattern.is_empty() || !matches!(flags, "" | "i") {
+        return None;
+    }
+    let read = RegexBuilder::new(pattern)
+        .case_insensitive(flags == "i")
+        .size_limit(1 << 20)
+        .dfa_size_limit(1 << 20)
+        .build();
+    Some(read.map_err(|_| PartError::Expression {
+        expression: query.to_owned(),
+        why: "between the slashes stands no regular expression".to_owned(),
+    }))
+}
+
+/// The lines that are matched, with their numbers; of a long one what stands around the match.
+fn matching(text: &str, query: &str, pattern: &Regex) -> Result<String, PartError> {
+    let mut out = String::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        if line.len() <= BYTES {
+            if pattern.is_match(line) {
+                print(&Piece { line: number, text: line, cut: (false, false) }, "", &mut out);
+            }
+            continue;
+        }
+        let mut given = 0;
+        for found in pattern.find_iter(line) {
+            if found.start() < given {
+                continue;
+            }
+            let start = line.floor_char_boundary(found.start().saturating_sub(AROUND)).max(given);
+            let end = line.ceil_char_boundary((found.start() + AROUND).min(line.len()));
+            let cut = (0 < start, end < line.len());
+            print(&Piece { line: number, text: &line[start..end], cut }, "", &mut out);
+            given = end;
+        }
+    }
+    if out.is_empty() { Err(PartError::NoLine(query.to_owned())) } else { Ok(out) }
 }
 
 fn print(piece: &Piece<'_>, counted_as: &str, out: &mut String) {
@@ -91,9 +142,9 @@ fn print(piece: &Piece<'_>, counted_as: &str, out: &mut String) {
 }
 
 /// Each row a piece, counted from 1.
-fn pieces_of_rows<'a>(rows: &[&'a str]) -> Vec<Piece<'a>> {
+fn pieces_of_rows<'a>(rows: &[Row<'a>]) -> Vec<Piece<'a>> {
     let mut pieces = Vec::with_capacity(rows.len());
-    for (number, row) in (1..).zip(rows) {
+    for (number, row) in (1..).zip(rows.iter().map(|row| row.text)) {
         if row.len() > BYTES {
             cut_up(row, number, &mut pieces);
         } else {
@@ -254,7 +305,7 @@ mod tests {
         for (query, want) in cases {
             let found = best(&log(), query).expect("found");
             assert!(found.contains(want), "{query}: {found}");
-            assert!(found.len() < 8_000);
+            assert!(found.starts_with(want) || found.len() < 8_000, "{found}");
         }
         let found = best(&log(), "info error").expect("found");
         assert!(
@@ -267,9 +318,32 @@ mod tests {
     }
 
     #[test]
-    fn what_all_parts_have_gives_as_much_as_fits_and_says_so() {
+    fn what_many_parts_have_is_all_given() {
         let found = best(&log(), "info request").expect("found");
-        assert!(found.len() < 8_000 && found.ends_with("more with these words\n"), "{found}");
+        assert_eq!(found.matches(":12:00:00 INFO request").count(), 1_998);
+    }
+
+    #[test]
+    fn between_slashes_stands_a_regular_expression() {
+        let cases = [
+            ("/order \\d+/", Ok("700:12:00:07 ERROR PaymentGateway refused order 5531: card_expired\n")),
+            ("/paymentgateway/i", Ok("700:12:00:07 ERROR PaymentGateway refused order 5531: card_expired\n")),
+            (
+                "/ERROR|WARN/",
+                Ok(
+                    "700:12:00:07 ERROR PaymentGateway refused order 5531: card_expired\n1500:12:00:15 WARN disk at 91 %\n",
+                ),
+            ),
+            ("/paymentgateway/", Err("no line of the original matches /paymentgateway/")),
+            ("/(/", Err("`/(/` can't be read: between the slashes stands no regular expression")),
+        ];
+        for (query, want) in cases {
+            let found = best(&log(), query).map_err(|error| error.to_string());
+            assert_eq!(found.as_deref().map_err(String::as_str), want, "{query}");
+        }
+        let line = format!("{}needle{}", "hay ".repeat(50_000), " hay".repeat(50_000));
+        let found = best(&line, "/need.e/").expect("found");
+        assert!(found.starts_with("1:…") && found.contains("needle") && found.len() < 700, "{found}");
     }
 
     #[test]
