@@ -4,7 +4,7 @@
 //! lines of which patterns are missing there.
 
 use super::lines::signs::Sign;
-use super::lines::{Digest, Lines, exact, question, verify, write};
+use super::lines::{Digest, Lines, exact, pace, question, verify, write};
 use super::{Allowance, Effort, Hint, Kind, Loss, Shortened};
 use crate::marker::Markers;
 use crate::refusal::Refusal;
@@ -35,11 +35,14 @@ pub(super) fn shorten(
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
     let Some(digest) = Digest::of(&lines) else { return Ok(None) };
     // Generously at first: what fits is shown. Only where that would be much is less shown.
-    let keep = Measure::of(allowance.effort, hint)
-        .map(|measure| choose(&digest, hint, &measure))
-        .into_iter()
-        .reduce(|generous, tight| if fits(&lines, &generous) { generous } else { tight })
-        .unwrap_or_default();
+    let measures = Measure::of(allowance.effort, hint);
+    let mut keep = Vec::new();
+    for (measure, part) in measures.iter().zip(PARTS) {
+        keep = choose(&digest, hint, measure);
+        if fits(&lines, &keep, part) {
+            break;
+        }
+    }
     let shown = digest.write(
         &keep,
         LEAST,
@@ -59,13 +62,13 @@ pub(super) fn shorten(
 /// A pattern gets a legend when it lost so many lines.
 const LEAST: u32 = 3;
 
-/// What is shown of a log fits when it is one part of so many of its bytes.
-const PART: usize = 8;
+/// What is shown of a log by each measure fits when it is one part of so many of its bytes.
+const PARTS: [usize; 4] = [7, 6, 4, 1];
 
 /// True when the kept lines are few enough to leave it at that.
-fn fits(lines: &Lines<'_>, keep: &[bool]) -> bool {
+fn fits(lines: &Lines<'_>, keep: &[bool], part: usize) -> bool {
     let kept: usize = (0..keep.len()).filter(|&line| keep[line]).map(|line| lines.get(line).len() + 1).sum();
-    kept * PART <= lines.text().len()
+    kept * part <= lines.text().len()
 }
 
 /// How much is kept of each thing.
@@ -83,27 +86,34 @@ struct Measure {
     warnings: u32,
     /// A pattern of errors of so many lines or fewer is shown whole.
     errors: u32,
+    /// Lines of odd values that one pattern shows.
+    odd: usize,
     /// Lines that match the question.
     asked: usize,
 }
 
 impl Measure {
-    /// The generous measure, then the tight one.
-    fn of(effort: Effort, hint: &Hint<'_>) -> [Measure; 2] {
-        let generous = Measure { head: 5, tail: 12, around: 2, rare: 5, warnings: 12, errors: 40, asked: 24 };
-        let tight = Measure { head: 3, tail: 6, around: 2, rare: 3, warnings: 3, errors: 12, asked: 12 };
-        let tightest = Measure { head: 1, tail: 3, around: 1, rare: 2, warnings: 2, errors: 4, asked: 8 };
+    /// From the most generous measure to the tightest.
+    fn of(effort: Effort, hint: &Hint<'_>) -> Vec<Measure> {
+        let all = [
+            Measure { head: 5, tail: 12, around: 2, rare: 5, warnings: 12, errors: 48, odd: 48, asked: 32 },
+            Measure { head: 4, tail: 8, around: 2, rare: 3, warnings: 6, errors: 32, odd: 24, asked: 24 },
+            Measure { head: 3, tail: 6, around: 1, rare: 3, warnings: 3, errors: 20, odd: 12, asked: 16 },
+            Measure { head: 2, tail: 4, around: 1, rare: 2, warnings: 2, errors: 8, odd: 6, asked: 12 },
+            Measure { head: 1, tail: 3, around: 0, rare: 1, warnings: 1, errors: 4, odd: 4, asked: 8 },
+        ];
         let measures = match effort {
-            Effort::Balanced => [generous, tight],
-            Effort::Aggressive => [tight, tightest],
+            Effort::Balanced => &all[..4],
+            Effort::Aggressive => &all[2..],
         };
         // A command that failed says why at its end.
         let more = if hint.failed { 2 } else { 1 };
-        measures.map(|measure| Measure {
+        let more = |measure: &Measure| Measure {
             tail: measure.tail * more,
             errors: measure.errors * more as u32,
-            ..measure
-        })
+            ..*measure
+        };
+        measures.iter().map(more).collect()
     }
 }
 
@@ -125,12 +135,16 @@ fn choose(digest: &Digest<'_>, hint: &Hint<'_>, measure: &Measure) -> Vec<bool> 
             its[..begins].iter().chain(its.last()).for_each(|&line| keep[line as usize] = true);
         }
         if let Some(detail) = &digest.details[pattern] {
-            detail.odd.iter().for_each(|&line| keep[line as usize] = true);
+            detail.odd.iter().take(measure.odd).for_each(|&line| keep[line as usize] = true);
         }
     }
     // Frames are chosen by their trace alone; messages above and below them are lines like any other.
     for frames in &digest.framed {
         keep[frames.clone()].fill(true);
+    }
+    for (before, after) in pace::gaps(digest.lines, &digest.patterns.cuts) {
+        keep[before as usize] = true;
+        keep[after as usize] = true;
     }
     for line in question::matching(digest.lines, hint.query, measure.asked) {
         keep[line as usize] = true;

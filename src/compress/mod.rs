@@ -17,6 +17,7 @@ pub mod lines;
 pub mod listing;
 pub mod log;
 pub mod mixed;
+pub mod other;
 pub mod search;
 pub mod table;
 pub mod trace;
@@ -222,7 +223,7 @@ pub fn compress(
         Kind::Blob => blob::compress(text, hint, allowance),
         Kind::Mixed => mixed::compress(text, hint, allowance),
         Kind::Read => Err(Refusal::ExactRead),
-        Kind::Other => Err(Refusal::NoCompressor),
+        Kind::Other => other::compress(text, hint, allowance),
     };
     let shortened = shortened.map_err(|because| (kind, because))?;
     if is_worth_it(text, &shortened) { Ok(shortened) } else { Err((kind, Refusal::NoGain)) }

@@ -16,6 +16,11 @@ use std::ops::Range;
 /// A pattern of this many lines or fewer is not looked at closely and gets no legend.
 pub const FEW: usize = 3;
 
+/// Patterns that get a legend at most …
+const LEGENDS: usize = 40;
+/// … and the part of all lines left out, one in so many, that one of them must have lost.
+const LEGENDS_OF: u32 = 400;
+
 /// Patterns that one marker counts by name; the rest are counted together.
 const NAMED: usize = 8;
 
@@ -88,10 +93,18 @@ impl<'a> Digest<'a> {
                 lost[self.patterns.of_line[line] as usize] += 1;
             }
         }
+        // A legend is paid for by the lines that it speaks for.
+        let all: u32 = lost.iter().sum();
+        let mut by_lost: Vec<usize> =
+            (0..lost.len()).filter(|&pattern| least.max(all / LEGENDS_OF) <= lost[pattern]).collect();
+        by_lost.sort_by_key(|&pattern| (std::cmp::Reverse(lost[pattern]), pattern));
+        by_lost.truncate(LEGENDS);
+        by_lost.sort_unstable();
         // The patterns are numbered in the order of their first line.
         let mut names: Vec<Option<u32>> = vec![None; self.patterns.list.len()];
         let mut legends = Vec::new();
-        for (pattern, name) in names.iter_mut().enumerate().filter(|(pattern, _)| least <= lost[*pattern]) {
+        for pattern in by_lost {
+            let name = &mut names[pattern];
             if let Some(detail) =
                 self.details[pattern].as_ref().filter(|detail| detail.text.contains(char::is_alphanumeric))
             {

@@ -3,18 +3,37 @@
 //! Lines whose masked tokens are equal share a pattern at once. A new shape is
 //! compared with the patterns of the same length, sign and first word, and
 //! joins one that differs in a fifth of its tokens or fewer; there the
-//! differing tokens become slots. Nothing depends on the order of a hash map.
+//! differing tokens become slots. Where that leaves very many rare patterns,
+//! those of the same frequent words are gathered, after LogCluster. Nothing
+//! depends on the order of a hash map.
 
 use super::Lines;
 use super::cuts::Cuts;
 use super::signs::{self, Sign};
 use super::token::{self, Class, Token};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 
 /// What stands for a token that differs among the lines of a pattern.
 const WILD: u64 = 0;
+
+/// What stands for a token where names stand.
+const VARIES: u64 = 1;
+
+/// For lines of so many tokens with such a first word: the places where names stand.
+type Varying = HashMap<(usize, u64), Vec<usize>>;
+
+/// So many patterns …
+const MANY: usize = 40;
+/// … and one for so many lines are looked at for names.
+const MANY_OF: usize = 20;
+/// A place of so many different words …
+const NAMES: usize = 24;
+/// … and one for so many lines holds names.
+const NAMES_OF: usize = 16;
+/// So does a place that has digits in most patterns and looks so different.
+const NUMBERS: usize = 4;
 
 /// Patterns that a new shape is compared with at most: Drain's bound on a node's children.
 const MOST_COMPARED: usize = 100;
@@ -36,10 +55,38 @@ pub struct Pattern {
     shapes: Vec<u64>,
 }
 
+/// What rare patterns are gathered by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    WordsAndLength,
+    Words,
+}
+
+/// A pattern of so many lines or fewer is rare …
+const RARE: u32 = 3;
+/// … unless there are so many lines of such patterns …
+const TOO_MANY: u32 = 60;
+/// … and they are one in so many of all.
+const TOO_MANY_OF: u32 = 8;
+/// Frequent words that rare lines are compared by.
+const WORDS: usize = 8;
+
 impl Pattern {
+    /// Takes in the lines of another.
+    fn take(&mut self, other: &Pattern) {
+        self.count += other.count;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        for (place, shape) in self.shapes.iter_mut().enumerate() {
+            if other.shapes.get(place) != Some(shape) {
+                *shape = WILD;
+            }
+        }
+    }
+
     /// True when the token at `place` is the same word in every line.
     pub fn is_constant(&self, place: usize, class: Class) -> bool {
-        class == Class::Word && self.shapes.get(place).is_some_and(|shape| *shape != WILD)
+        class == Class::Word && self.shapes.get(place).is_some_and(|shape| !matches!(*shape, WILD | VARIES))
     }
 }
 
@@ -66,6 +113,17 @@ struct Known {
 impl Patterns {
     /// Finds the patterns of `lines`. `None` when hardly two lines are alike.
     pub fn of(lines: &Lines<'_>) -> Option<Patterns> {
+        let found = Patterns::with(lines, &Varying::default())?;
+        // Many patterns: is there a name in each?
+        let varying = found.varying();
+        let mut found = if varying.is_empty() { found } else { Patterns::with(lines, &varying)? };
+        for by in [By::WordsAndLength, By::Words] {
+            found.gather(by);
+        }
+        Some(found)
+    }
+
+    fn with(lines: &Lines<'_>, varying: &Varying) -> Option<Patterns> {
         let count = lines.len();
         let mut found = Patterns {
             of_line: Vec::with_capacity(count),
@@ -79,6 +137,12 @@ impl Patterns {
         for (number, line) in lines.iter().enumerate() {
             let separators = token::cut(line, &mut tokens);
             found.cuts.push(&tokens);
+            if !varying.is_empty() {
+                let places = varying.get(&(tokens.len(), first_word(&tokens)));
+                for &place in places.into_iter().flatten() {
+                    tokens[place].shape = VARIES;
+                }
+            }
             let shape = token::mix(token::shape_of(&tokens), separators);
             let (pattern, sign) = match by_shape.get(&shape) {
                 Some(&Known { pattern, sign: Some(sign) }) => (pattern, sign),
@@ -106,6 +170,114 @@ impl Patterns {
             found.signs.push(sign);
         }
         Some(found)
+    }
+
+    /// Where lines of as many tokens and the same first word differ so much that it must be a name. Told from
+    /// their patterns: a place that is another word in very many of them.
+    fn varying(&self) -> Varying {
+        let mut varying = Varying::default();
+        if self.list.len() < MANY || self.list.len() * MANY_OF < self.of_line.len() {
+            return varying;
+        }
+        struct Group {
+            patterns: usize,
+            lines: usize,
+            seen: Vec<HashSet<u64, Seeded>>,
+            /// Patterns with a digit at this place.
+            numbered: Vec<usize>,
+        }
+        let mut groups: HashMap<(usize, u64), Group> = HashMap::new();
+        for entry in &self.list {
+            let cuts = self.cuts.of(entry.first as usize);
+            let first = first_of(cuts.iter().map(|cut| cut.class()).zip(entry.shapes.iter().copied()));
+            let length = entry.shapes.len();
+            let group = groups.entry((length, first)).or_insert_with(|| Group {
+                patterns: 0,
+                lines: 0,
+                seen: vec![HashSet::default(); length],
+                numbered: vec![0; length],
+            });
+            group.patterns += 1;
+            group.lines += entry.count as usize;
+            for (place, (shape, cut)) in entry.shapes.iter().zip(cuts).enumerate() {
+                group.seen[place].insert(*shape);
+                group.numbered[place] += usize::from(cut.class() != Class::Word);
+            }
+        }
+        for (key, group) in groups {
+            let differs = |place: &usize| {
+                let different = group.seen[*place].len();
+                let numbered = group.patterns * 3 <= group.numbered[*place] * 4;
+                NAMES <= different && group.lines <= different * NAMES_OF || numbered && NUMBERS <= different
+            };
+            let places: Vec<usize> = (0..group.seen.len()).filter(differs).collect();
+            if !places.is_empty() {
+                varying.insert(key, places);
+            }
+        }
+        varying
+    }
+
+    /// Where too many lines are rare for that to mean anything (each names a package, a file, a person), those
+    /// that have the same frequent words are one pattern: what is rare then is rare.
+    fn gather(&mut self, by: By) {
+        let all = self.of_line.len() as u32;
+        let rare: u32 = self.list.iter().map(|entry| entry.count).filter(|count| *count <= RARE).sum();
+        if rare < TOO_MANY || rare.saturating_mul(TOO_MANY_OF) < all {
+            return;
+        }
+        let mut seen: HashMap<u64, u32, Seeded> = HashMap::default();
+        for entry in &self.list {
+            entry.shapes.iter().for_each(|&shape| *seen.entry(shape).or_insert(0) += entry.count);
+        }
+        let least = (all / 200).max(10);
+        let mut groups: HashMap<u64, u32, Seeded> = HashMap::default();
+        let mut into: Vec<u32> = (0..self.list.len() as u32).collect();
+        for pattern in 0..self.list.len() {
+            let entry = &self.list[pattern];
+            if RARE < entry.count {
+                continue;
+            }
+            let length = if by == By::Words { 0 } else { entry.shapes.len() as u64 + 1 };
+            let group = (self.cuts.of(entry.first as usize).iter().zip(&entry.shapes))
+                .filter(|(cut, shape)| {
+                    cut.class() == Class::Word
+                        && !matches!(**shape, WILD | VARIES)
+                        && seen.get(*shape).is_some_and(|its| least <= *its)
+                })
+                .take(WORDS)
+                .fold(token::mix(entry.sign as u64 + 1, length), |group, (_, shape)| {
+                    token::mix(group, *shape)
+                });
+            let first = *groups.entry(group).or_insert(pattern as u32);
+            if first as usize == pattern {
+                continue;
+            }
+            into[pattern] = first;
+            let (before, rest) = self.list.split_at_mut(pattern);
+            before[first as usize].take(&rest[0]);
+        }
+        self.number_anew(&into);
+    }
+
+    /// Drops the patterns that went into others.
+    fn number_anew(&mut self, into: &[u32]) {
+        let mut numbers = vec![0; self.list.len()];
+        let mut next = 0;
+        for (pattern, &target) in into.iter().enumerate() {
+            if target as usize == pattern {
+                numbers[pattern] = next;
+                next += 1;
+            } else {
+                numbers[pattern] = numbers[target as usize];
+            }
+        }
+        let mut at = 0;
+        self.list.retain(|_| {
+            at += 1;
+            into[at - 1] as usize == at - 1
+        });
+        self.of_line.iter_mut().for_each(|pattern| *pattern = numbers[*pattern as usize]);
     }
 
     /// The pattern of a new shape: one that it is near to, or its own. `None` when there are too many.
@@ -188,8 +360,8 @@ impl Members {
 }
 
 /// Hashes what is a digest already: the seed keeps its places in a table from being foreseen.
-#[derive(Clone, Copy, Default)]
-struct Seeded;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seeded;
 
 /// Moves places within a table; what comes out of it does not depend on them.
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0_u8));
@@ -202,7 +374,8 @@ impl BuildHasher for Seeded {
     }
 }
 
-struct Digested(u64);
+/// Makes a table's places of digests.
+pub struct Digested(u64);
 
 impl Hasher for Digested {
     fn write(&mut self, bytes: &[u8]) {
@@ -220,7 +393,11 @@ impl Hasher for Digested {
 
 /// The first token that is a plain word, among the first six: what Drain's tree branches on.
 fn first_word(tokens: &[Token]) -> u64 {
-    tokens.iter().take(6).find(|token| token.class == Class::Word).map_or(WILD, |token| token.shape)
+    first_of(tokens.iter().map(|token| (token.class, token.shape)))
+}
+
+fn first_of(mut tokens: impl Iterator<Item = (Class, u64)>) -> u64 {
+    tokens.by_ref().take(6).find(|(class, _)| *class == Class::Word).map_or(WILD, |(_, shape)| shape)
 }
 
 #[cfg(test)]
@@ -248,6 +425,27 @@ mod tests {
         let members = found.members();
         assert_eq!(members.of(0), [0, 1, 3]);
         assert_eq!(members.of(1), [2, 5]);
+    }
+
+    #[test]
+    fn a_name_in_each_line_does_not_make_each_line_rare() {
+        let names =
+            ["zlib", "curl", "git", "vim", "bash", "perl", "tar", "gzip", "make", "gawk", "sed", "file"];
+        let text: String = (0..600)
+            .map(|n| {
+                let (name, other) = (names[n / 5 % 12], names[n / 60 % 12]);
+                let state = ["unpacked", "configured", "installed", "triggered", "removed"][n % 5];
+                format!(
+                    "10:00:{:02} status {state} {other}-{name}:amd64 {}\n",
+                    n % 60,
+                    ["1.2-3", "4~rc1", "2:7", "1.0+b2", "9"][n / 5 % 5]
+                )
+            })
+            .collect();
+        let found = patterns_of(&text);
+        assert!(found.list.len() <= 24, "{}", found.list.len());
+        assert_eq!(found.list.iter().map(|pattern| pattern.count).sum::<u32>(), 600);
+        assert!(found.of_line.iter().all(|pattern| (*pattern as usize) < found.list.len()));
     }
 
     #[test]

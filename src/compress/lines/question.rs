@@ -81,7 +81,7 @@ impl Asked {
 /// A term that stands in more lines than this tells nothing; where it stands is not even noted. A name
 /// or a number that was asked for by itself tells more.
 fn telling(lines: usize, term: &Term) -> usize {
-    if term.exact { (lines / 20).max(12) } else { (lines / 50).max(3) }
+    if term.exact { (lines / 10).max(24) } else { (lines / 20).max(12) }
 }
 
 /// The lines that each of `terms` stands in, in order, as far as they tell anything.
@@ -108,9 +108,11 @@ fn find(lines: &Lines<'_>, terms: &[Term]) -> Vec<Vec<u32>> {
         }
         let term = hit.pattern().as_usize();
         let joined = |at: Option<&u8>| at.is_some_and(u8::is_ascii_alphanumeric);
+        // A longer word may go on behind its stem.
+        let long = 4 <= hit.end() - hit.start();
         let inside = joined(hit.start().checked_sub(1).and_then(|at| text.get(at)))
             && joined(text.get(hit.start()))
-            || joined(text.get(hit.end())) && joined(text.get(hit.end() - 1));
+            || !long && joined(text.get(hit.end())) && joined(text.get(hit.end() - 1));
         if inside && !terms[term].exact {
             continue;
         }
@@ -178,19 +180,55 @@ fn terms(question: &str) -> Vec<Term> {
     let part =
         |each: char| !(each.is_alphanumeric() || matches!(each, '_' | '-' | '.' | '/' | ':' | '#' | '@'));
     let words: Vec<&str> = question.split(part).collect();
-    for word in words.into_iter().rev() {
+    for word in words.into_iter().rev().flat_map(by_script) {
         let word = word.trim_matches(|each: char| matches!(each, '-' | '.' | '/' | ':' | '#' | '@'));
         let letters = word.chars().count();
         let name =
             word.bytes().any(|byte| matches!(byte, b'0'..=b'9' | b'_' | b'-' | b'.' | b'/' | b':' | b'@'))
                 || word.chars().skip(1).any(char::is_uppercase);
+        if word.chars().next().is_some_and(is_unspaced) {
+            let starts: Vec<usize> = word.char_indices().map(|(at, _)| at).chain([word.len()]).collect();
+            starts.windows(3).for_each(|three| add(&word[three[0]..three[2]], false));
+            continue;
+        }
         let stop = STOP_WORDS.iter().any(|stop| stop.eq_ignore_ascii_case(word));
         if stop || letters < 2 || (letters < 4 && !name && word.is_ascii()) {
             continue;
         }
-        add(word, name && 3 <= letters);
+        add(if name { word } else { stem(word) }, name && 3 <= letters);
     }
     terms
+}
+
+/// A word cut where it changes between scripts with and without blanks between words.
+fn by_script(word: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut before = None;
+    for (at, letter) in word.char_indices() {
+        let unspaced = is_unspaced(letter);
+        if before.is_some_and(|before| before != unspaced) {
+            parts.push(&word[start..at]);
+            start = at;
+        }
+        before = Some(unspaced);
+    }
+    parts.push(&word[start..]);
+    parts
+}
+
+/// Letters of scripts that write words without blanks between them; of the Japanese ones, those that mean
+/// something.
+fn is_unspaced(letter: char) -> bool {
+    matches!(letter, '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{0e00}'..='\u{0e7f}')
+}
+
+/// An English word without its ending: what was *rejected* may be a *reject*.
+fn stem(word: &str) -> &str {
+    let cut = ["ations", "ation", "ings", "ing", "ies", "ed", "es", "s"]
+        .iter()
+        .find_map(|ending| word.strip_suffix(ending).filter(|stem| 4 <= stem.len()));
+    cut.unwrap_or(word)
 }
 
 /// What stands in quotes, back-quotes or double quotes, on one line and not too long.
@@ -222,9 +260,20 @@ mod tests {
             ("what about tenants and requests?", &[]),
             ("", &[]),
             ("request 413", &[413]),
+            ("was anything parking?", &[500]),
         ];
         for (question, want) in cases {
             assert_eq!(matching(&lines, question, 10), *want, "{question}");
         }
+    }
+
+    #[test]
+    fn questions_in_scripts_without_blanks_find_their_lines() {
+        let mut text: String = (0..500).map(|n| format!("[情報] 注文を受け付けました 番号={n}\n")).collect();
+        text.push_str("[情報] 決済が保留されました\n[信息] 库存扣减失败\n");
+        let lines = Lines::of(&text).expect("short");
+        assert_eq!(matching(&lines, "決済はなぜ止まりましたか", 1), [500]);
+        assert_eq!(matching(&lines, "为什么库存不对？", 1), [501]);
+        assert_eq!(matching(&lines, "注文77はどうなりましたか", 1), [77]);
     }
 }

@@ -5,31 +5,31 @@
 
 use super::Lines;
 use super::cuts::{Cut, Cuts};
+use super::numbers::{Numbers, last_number};
 use super::pattern::Pattern;
-use super::token::Class;
-use std::ops::Range;
+use super::tally::Tally;
+use super::token::{self, Class};
+use std::collections::HashSet;
 
 /// Different values that are counted one by one; above that a slot is a range, or just varies.
 const FEW: usize = 12;
-/// Values of a slot that a marker names.
-const NAMED: usize = 5;
-/// Numbers that the middle of a slot is estimated from.
-const SAMPLE: usize = 512;
-/// Lines of extreme values that are looked at on each side.
-const EXTREMES: usize = 3;
-/// A number this many robust deviations from the middle is an outlier.
-const OUTLYING: f64 = 8.0;
+/// Bytes that the values of one slot may take in a marker, the first apart.
+const ROOM: usize = 90;
+/// A slot that changes from one value to another so often at most has states.
+const CHANGES: usize = 8;
+/// A value of so few lines is no state.
+const BLIP: u32 = 3;
 /// Below this many lines nothing in a pattern is rare.
 const ENOUGH: usize = 20;
 /// A pattern's text in a marker is cut after so many bytes.
-const LONGEST: usize = 220;
+const LONGEST: usize = 260;
 
 /// One pattern, looked at closely.
 #[derive(Debug)]
 pub struct Detail {
     /// The pattern in words, slots in angle brackets.
     pub text: String,
-    /// Lines whose values are rare or outlying, in order.
+    /// Lines whose values are rare or outlying, and where one state became another; the most telling first.
     pub odd: Vec<u32>,
 }
 
@@ -41,19 +41,36 @@ pub fn detail(lines: &Lines<'_>, cuts: &Cuts, members: &[u32], pattern: &Pattern
     let mut slots: Vec<Slot<'_>> = tokens.iter().map(|token| Slot::new(*token, example)).collect();
     let varying: Vec<usize> =
         (0..tokens.len()).filter(|&place| !pattern.is_constant(place, tokens[place].class())).collect();
+    let mut places = tokens.len();
     for (order, &member) in members.iter().enumerate() {
         let line = lines.get(member as usize);
         let others = cuts.of(member as usize);
+        if others.len() != tokens.len() {
+            // What stands behind the first word that not all lines have can't be told apart by its place.
+            let alike =
+                tokens.iter().zip(others).take_while(|(token, other)| token.of(example) == other.of(line));
+            places = places.min(alike.count());
+        }
         for &place in &varying {
             if let (Some(slot), Some(token)) = (slots.get_mut(place), others.get(place)) {
                 slot.see(token.of(line), token.class(), member, order);
             }
         }
     }
-    let mut odd: Vec<u32> = slots.iter().flat_map(|slot| slot.odd(members.len())).collect();
-    odd.sort_unstable();
-    odd.dedup();
-    Detail { text: text_of(example, tokens, &slots), odd }
+    slots.truncate(places);
+    // From each slot its most telling line in turn.
+    let each: Vec<Vec<u32>> = slots.iter().map(|slot| slot.odd(members.len())).collect();
+    let most = each.iter().map(Vec::len).max().unwrap_or(0);
+    let mut known = HashSet::new();
+    let odd = (0..most)
+        .flat_map(|rank| each.iter().filter_map(move |its| its.get(rank).copied()))
+        .filter(|line| known.insert(*line))
+        .collect();
+    if places == tokens.len() {
+        return Detail { text: text_of(example, tokens, &slots), odd };
+    }
+    let told = tokens[..places].last().map_or("", |last| &example[..last.end()]);
+    Detail { text: text_of(told, &tokens[..places], &slots) + " …", odd }
 }
 
 fn text_of(example: &str, tokens: &[Cut], slots: &[Slot<'_>]) -> String {
@@ -89,28 +106,32 @@ struct Slot<'a> {
     first: &'a str,
     class: Class,
     constant: bool,
+    /// The different values, while they are few.
     values: Vec<Value<'a>>,
+    /// The value seen last.
+    last: usize,
+    /// The lines on both sides of a change from one value to another.
+    changes: Vec<Change>,
     overflown: bool,
+    /// When they are not few: how often each is seen.
+    tally: Option<Tally<'a>>,
+    /// The same for what values look like without their digits.
+    shapes: Option<Tally<'a>>,
     numbers: Option<Numbers<'a>>,
+}
+
+/// Where one value became another.
+struct Change {
+    values: [usize; 2],
+    lines: [u32; 2],
 }
 
 struct Value<'a> {
     text: &'a str,
+    class: Class,
     count: u32,
     first: u32,
     last: u32,
-}
-
-struct Numbers<'a> {
-    /// What stands before the number, and after it.
-    before_it: &'a str,
-    after_it: &'a str,
-    lowest: Vec<(f64, u32, &'a str)>,
-    highest: Vec<(f64, u32, &'a str)>,
-    sample: Vec<f64>,
-    stride: usize,
-    rising: bool,
-    before: f64,
 }
 
 impl<'a> Slot<'a> {
@@ -118,7 +139,18 @@ impl<'a> Slot<'a> {
         let first = token.of(line);
         let numeric = matches!(token.class(), Class::Number | Class::Mixed);
         let numbers = last_number(first).filter(|_| numeric).map(|(_, at)| Numbers::new(first, at));
-        Slot { first, class: token.class(), constant: true, values: Vec::new(), overflown: false, numbers }
+        Slot {
+            first,
+            class: token.class(),
+            constant: true,
+            values: Vec::new(),
+            last: 0,
+            changes: Vec::new(),
+            overflown: false,
+            tally: None,
+            shapes: None,
+            numbers,
+        }
     }
 
     fn see(&mut self, text: &'a str, class: Class, line: u32, order: usize) {
@@ -132,16 +164,10 @@ impl<'a> Slot<'a> {
         if matches!(self.class, Class::Time | Class::Rest) {
             return;
         }
-        if !self.overflown {
-            if let Some(value) = self.values.iter_mut().find(|value| value.text == text) {
-                value.count += 1;
-                value.last = line;
-            } else if self.values.len() < FEW {
-                self.values.push(Value { text, count: 1, first: line, last: line });
-            } else {
-                self.overflown = true;
-                self.values.clear();
-            }
+        if self.overflown {
+            self.tell(text, class, line);
+        } else {
+            self.count(text, class, line);
         }
         if let Some(numbers) = &mut self.numbers {
             // What stands before and after the number must be the same, or it is no column of numbers.
@@ -156,21 +182,81 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Lines of rare values among few, or of outlying numbers among many.
+    fn count(&mut self, text: &'a str, class: Class, line: u32) {
+        let same = self.values.get(self.last).is_some_and(|value| value.text == text);
+        let place = if same { Some(self.last) } else { self.values.iter().position(|its| its.text == text) };
+        if let Some(before) = self.values.get(self.last).filter(|_| !same)
+            && self.changes.len() <= CHANGES
+        {
+            let to = place.unwrap_or(self.values.len());
+            self.changes.push(Change { values: [self.last, to], lines: [before.last, line] });
+        }
+        match place {
+            Some(place) => {
+                self.last = place;
+                let value = &mut self.values[place];
+                value.count += 1;
+                value.last = line;
+            }
+            None if self.values.len() < FEW => {
+                self.last = self.values.len();
+                self.values.push(Value { text, class, count: 1, first: line, last: line });
+            }
+            None => {
+                self.overflown = true;
+                // Numbers are told by their range.
+                if self.numbers.is_none() || self.class != Class::Number {
+                    let (mut tally, mut shapes) = (Tally::default(), Tally::default());
+                    for value in &self.values {
+                        let Value { text, class, count, first, last } = *value;
+                        tally.add(token::digest(text.as_bytes()), text, count, first, last);
+                        shapes.add(kind_of(text, class), text, count, first, last);
+                    }
+                    (self.tally, self.shapes) = (Some(tally), Some(shapes));
+                    self.tell(text, class, line);
+                }
+            }
+        }
+    }
+
+    /// Counts one of many values.
+    fn tell(&mut self, text: &'a str, class: Class, line: u32) {
+        if let Some(tally) = &mut self.tally
+            && !tally.see(token::digest(text.as_bytes()), text, line)
+        {
+            self.tally = None;
+        }
+        if let Some(shapes) = &mut self.shapes
+            && !shapes.see(kind_of(text, class), text, line)
+        {
+            self.shapes = None;
+        }
+    }
+
+    /// Lines of rare values among few, of outlying numbers among many, and where one state became another.
     fn odd(&self, lines: usize) -> Vec<u32> {
         if self.constant || lines < ENOUGH {
             return Vec::new();
         }
-        if !self.overflown {
-            let most = (lines / 50).max(3) as u32;
-            let rare = || self.values.iter().filter(|value| value.count <= most);
-            let together: u32 = rare().map(|value| value.count).sum();
-            if lines as u32 <= together.saturating_mul(10) {
-                return Vec::new();
-            }
-            return rare().flat_map(|value| [value.first, value.last]).collect();
+        if self.overflown {
+            let mut odd: Vec<u32> = self.numbers.as_ref().map(Numbers::outliers).unwrap_or_default();
+            odd.extend(self.shapes.iter().flat_map(|shapes| shapes.rare(lines)));
+            odd.extend(self.tally.iter().flat_map(|tally| tally.rare(lines)));
+            return odd;
         }
-        self.numbers.as_ref().map(Numbers::outliers).unwrap_or_default()
+        let most = (lines / 50).max(3) as u32;
+        let mut odd = Vec::new();
+        if self.changes.len() <= CHANGES.min(lines / ENOUGH * 2) {
+            let states =
+                |change: &&Change| change.values.iter().all(|&value| BLIP < self.values[value].count);
+            odd.extend(self.changes.iter().filter(states).flat_map(|change| change.lines));
+        }
+        let rare = || self.values.iter().filter(|value| value.count <= most);
+        let together: u32 = rare().map(|value| value.count).sum();
+        if together.saturating_mul(10) < lines as u32 {
+            odd.extend(rare().flat_map(|value| [value.first, value.last]));
+        }
+        odd
     }
 
     fn write(&self, example: &str, to: &mut String) {
@@ -179,19 +265,9 @@ impl<'a> Slot<'a> {
         } else if self.class == Class::Time {
             to.push_str("<time>");
         } else if !self.overflown && !self.values.is_empty() {
-            to.push('<');
             let mut values: Vec<&Value<'_>> = self.values.iter().collect();
             values.sort_by(|left, right| right.count.cmp(&left.count).then(left.first.cmp(&right.first)));
-            for (order, value) in values.iter().take(NAMED).enumerate() {
-                to.push_str(if order == 0 { "" } else { " | " });
-                to.push_str(value.text);
-                to.push_str(" ×");
-                to.push_str(&value.count.to_string());
-            }
-            if NAMED < values.len() {
-                to.push_str(" | …");
-            }
-            to.push('>');
+            write_counted(values.iter().map(|value| (value.text, value.count)), to);
         } else if let Some((lowest, highest)) = self.numbers.as_ref().and_then(Numbers::range) {
             let at = last_number(example).map_or(0..0, |(_, at)| at);
             to.push_str(&example[..at.start]);
@@ -201,120 +277,36 @@ impl<'a> Slot<'a> {
             to.push_str(highest);
             to.push('>');
             to.push_str(&example[at.end..]);
+        } else if let Some(often) = self.tally.as_ref().map(Tally::often).filter(|often| !often.is_empty()) {
+            write_counted(often.iter().map(|&(text, count)| (text, count)).chain([("", 0)]), to);
         } else {
             to.push_str(if self.class == Class::Id { "<id>" } else { "<…>" });
         }
     }
 }
 
-/// The last number in a token, and where its text is; `None` when there is none that a float tells apart.
-fn last_number(text: &str) -> Option<(f64, Range<usize>)> {
-    let bytes = text.as_bytes();
-    let digits = |from: usize| bytes[..from].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let end = bytes.iter().rposition(u8::is_ascii_digit)? + 1;
-    let mut start = end - digits(end);
-    // `3.14`, but not the last part of `1.2.3`.
-    if 1 < start && bytes[start - 1] == b'.' {
-        let whole = start - 1 - digits(start - 1);
-        if whole < start - 1 && (whole == 0 || bytes[whole - 1] != b'.') {
-            start = whole;
-        }
-    }
-    start -= usize::from(start == 1 && bytes[0] == b'-');
-    let range = start..end;
-    if 15 < range.len() { None } else { Some((value_of(&bytes[range.clone()]), range)) }
+/// A digest of what a value looks like: ids look all the same.
+fn kind_of(text: &str, class: Class) -> u64 {
+    if class == Class::Id { 0 } else { token::digest_of_kind(text.as_bytes()) }
 }
 
-/// The value of `-12.5`: a sign, digits, perhaps a point among them.
-fn value_of(number: &[u8]) -> f64 {
-    let (digits, sign) = number.strip_prefix(b"-").map_or((number, 1.0), |digits| (digits, -1.0));
-    let (mut whole, mut scale, mut fraction) = (0_u64, 1_u64, false);
-    for byte in digits {
-        match byte {
-            b'.' => fraction = true,
-            _ => {
-                whole = whole * 10 + u64::from(byte - b'0');
-                scale *= if fraction { 10 } else { 1 };
-            }
+/// Writes `<200 ×1204 | 404 ×11>`; what there is no room for is `…`, as is an empty value.
+fn write_counted<'v>(values: impl Iterator<Item = (&'v str, u32)>, to: &mut String) {
+    let start = to.len();
+    to.push('<');
+    for (order, (text, count)) in values.enumerate() {
+        to.push_str(if order == 0 { "" } else { " | " });
+        if text.is_empty() || 0 < order && ROOM < to.len() - start + text.len() {
+            to.push('…');
+            break;
+        }
+        to.push_str(text);
+        if 1 < count {
+            to.push_str(" ×");
+            to.push_str(&count.to_string());
         }
     }
-    sign * whole as f64 / scale as f64
-}
-
-impl<'a> Numbers<'a> {
-    fn new(first: &'a str, at: Range<usize>) -> Numbers<'a> {
-        Numbers {
-            before_it: &first[..at.start],
-            after_it: &first[at.end..],
-            lowest: Vec::new(),
-            highest: Vec::new(),
-            sample: Vec::new(),
-            stride: 1,
-            rising: true,
-            before: f64::NEG_INFINITY,
-        }
-    }
-
-    fn see(&mut self, value: f64, digits: &'a str, line: u32, order: usize) {
-        self.rising &= self.before <= value;
-        self.before = value;
-        keep_extreme(&mut self.highest, (value, line, digits), |new, old| old < new);
-        keep_extreme(&mut self.lowest, (value, line, digits), |new, old| new < old);
-        if order.is_multiple_of(self.stride) {
-            self.sample.push(value);
-            if self.sample.len() == SAMPLE {
-                let mut order = 0_usize;
-                self.sample.retain(|_| {
-                    order += 1;
-                    order % 2 == 1
-                });
-                self.stride *= 2;
-            }
-        }
-    }
-
-    fn range(&self) -> Option<(&'a str, &'a str)> {
-        Some((self.lowest.first()?.2, self.highest.first()?.2))
-    }
-
-    /// Lines whose number lies far from the others. A counter or a clock has none.
-    fn outliers(&self) -> Vec<u32> {
-        if self.rising {
-            return Vec::new();
-        }
-        let middle = median(self.sample.clone());
-        let spread = median(self.sample.iter().map(|value| (value - middle).abs()).collect());
-        let reach = OUTLYING * (1.4826 * spread).max(middle.abs() * 0.05).max(f64::MIN_POSITIVE);
-        let far = |extreme: &&(f64, u32, &str)| reach < (extreme.0 - middle).abs();
-        self.highest
-            .iter()
-            .filter(far)
-            .chain(self.lowest.iter().filter(far))
-            .map(|&(_, line, _)| line)
-            .collect()
-    }
-}
-
-/// Keeps the `EXTREMES` most extreme values, most extreme first; of equals the first seen.
-fn keep_extreme<'a>(
-    kept: &mut Vec<(f64, u32, &'a str)>,
-    new: (f64, u32, &'a str),
-    beats: impl Fn(f64, f64) -> bool,
-) {
-    if kept.len() == EXTREMES && kept.last().is_some_and(|old| !beats(new.0, old.0)) {
-        return;
-    }
-    let at = kept.iter().position(|old| beats(new.0, old.0)).unwrap_or(kept.len());
-    kept.insert(at, new);
-    kept.truncate(EXTREMES);
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+    to.push('>');
 }
 
 #[cfg(test)]
@@ -353,7 +345,33 @@ mod tests {
                 format!("GET /x {status} {took}ms\n")
             })
             .collect();
-        assert_eq!(detail_of(&text).odd, [40, 80, 120]);
+        let mut odd = detail_of(&text).odd;
+        odd.sort_unstable();
+        assert_eq!(odd, [40, 80, 120]);
+    }
+
+    #[test]
+    fn where_one_state_became_another_is_odd() {
+        let text: String = (0..300)
+            .map(|n| {
+                format!("member db-3 is {} lag={}\n", if n < 140 { "PRIMARY" } else { "SECONDARY" }, n % 4)
+            })
+            .collect();
+        assert_eq!(detail_of(&text).odd, [139, 140]);
+    }
+
+    #[test]
+    fn among_many_names_the_one_that_looks_different_is_odd() {
+        let text: String = (0..900)
+            .map(|n| match n {
+                500 => "GET /wp-login.php from 10.0.0.7 took 4 ms\n".to_owned(),
+                _ => format!("GET /cart/{} from 10.0.0.{} took {} ms\n", n * 37 % 899, n % 90, n % 9),
+            })
+            .collect();
+        let lines = Lines::of(&text).expect("short");
+        let patterns = Patterns::of(&lines).expect("few");
+        let odd = detail(&lines, &patterns.cuts, patterns.members().of(0), &patterns.list[0]).odd;
+        assert!(odd.contains(&500) && odd.len() < 8, "{odd:?}");
     }
 
     #[test]

@@ -148,7 +148,8 @@ fn token_at(bytes: &[u8], start: usize) -> (usize, Class, u64) {
     (end, Class::Mixed, mix(digest_masked(text), 4))
 }
 
-fn digest(text: &[u8]) -> u64 {
+/// Digest of a text.
+pub fn digest(text: &[u8]) -> u64 {
     let mut chunks = text.chunks_exact(8);
     let mut digest = mix(SEED, text.len() as u64);
     for chunk in &mut chunks {
@@ -157,6 +158,25 @@ fn digest(text: &[u8]) -> u64 {
     let mut last = [0; 8];
     last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
     mix(digest, u64::from_le_bytes(last))
+}
+
+/// Digest of what a text looks like: each run of letters and digits that has a digit is one, whatever it is.
+pub fn digest_of_kind(text: &[u8]) -> u64 {
+    let mut kind = SEED;
+    let mut at = 0;
+    while at < text.len() {
+        let word =
+            text[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || 0x80 <= **byte).count();
+        if word == 0 {
+            kind = mix(kind, u64::from(text[at]));
+            at += 1;
+            continue;
+        }
+        let part = &text[at..at + word];
+        kind = mix(kind, if part.iter().any(u8::is_ascii_digit) { 5 } else { digest(part) });
+        at += word;
+    }
+    kind
 }
 
 fn digest_masked(text: &[u8]) -> u64 {
@@ -224,7 +244,8 @@ fn is_turn(left: u8, right: u8) -> bool {
     left.is_ascii_lowercase() && right.is_ascii_uppercase()
 }
 
-const MONTHS: [&[u8]; 12] =
+/// The months as logs write them.
+pub const MONTHS: [&[u8]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
 /// How many bytes of `bytes` are a date or a clock, from the first byte on.

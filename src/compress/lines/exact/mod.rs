@@ -20,7 +20,7 @@ mod mould;
 use super::cuts::Cuts;
 use super::pattern::Patterns;
 use super::signs::Sign;
-use super::{Lines, question, slots, write};
+use super::{Lines, pace, question, slots, write};
 use crate::marker;
 use crate::refusal::Refusal;
 pub use decode::decode;
@@ -102,6 +102,10 @@ impl Told {
         plain[lines.len() - ends..].fill(true);
         for line in question::matching(lines, question, ASKED) {
             plain[line as usize] = true;
+        }
+        for (before, after) in pace::gaps(lines, &patterns.cuts) {
+            plain[before as usize] = true;
+            plain[after as usize] = true;
         }
         let mut moulds: Vec<(Mould, Vec<u32>)> = Vec::new();
         for (pattern, entry) in patterns.list.iter().enumerate() {
