@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|recipe: &[u8]| headroom_fuzz::hold(headroom_fuzz::compress::build::compress, recipe));
+libfuzzer_sys::fuzz_target!(|recipe: &[u8]| headroom_fuzz::hold(headroom::compress::build::compress, recipe));

@@ -1,25 +1,9 @@
 //! What the fuzz targets share: a text made from a recipe, and the laws that must hold of what comes of it.
-//!
-//! The compressors are built alone here, so that a run starts within a minute.
 
-#![allow(dead_code, unused_imports)]
-
-#[path = "../../src/compress/mod.rs"]
-pub mod compress;
-#[path = "../../src/marker.rs"]
-pub mod marker;
-#[path = "../../src/refusal.rs"]
-pub mod refusal;
-#[path = "../../src/text.rs"]
-pub mod text;
-#[path = "../../src/tokens.rs"]
-pub mod tokens;
-#[path = "../../src/units.rs"]
-pub mod units;
-
-use compress::{Allowance, Effort, Hint, Shortened, laws, worth_it};
-use refusal::Refusal;
-use units::Key;
+use headroom::compress::{self, Allowance, Effort, Hint, Shortened, laws, worth_it};
+use headroom::refusal::Refusal;
+use headroom::tokens;
+use headroom::units::Key;
 
 /// A compressor.
 pub type Compressor = fn(&str, &Hint<'_>, &Allowance<'_>) -> Result<Shortened, Refusal>;
