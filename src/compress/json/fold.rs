@@ -4,13 +4,14 @@
 //! Walks what is still in view, from the outside in. *Invariant:* a member is
 //! left out under a marker that names it, as far as there is room for names.
 
+use super::blocks::Blocks;
 use super::column;
 use super::cut::{Cut, Cuts, Piece};
 use super::ids;
 use super::query::Query;
 use super::rows;
 use super::select::{self, Held, Pick, Unit, Why};
-use super::table::{Role, Table};
+use super::table::{self, Role, Table};
 use super::tape::{At, Sort, Tape};
 use crate::text::counted;
 
@@ -121,31 +122,31 @@ impl Fold<'_, '_, '_> {
             rows::choose(&table, (at, past), &lens, self.query, self.room(at), cuts);
             return;
         }
-        let items: Vec<At> = self.tape.inside(at).collect();
-        if items.len() < FEWEST {
+        let blocks = Blocks::of(self.tape, at);
+        if blocks.items() < FEWEST {
             return;
         }
-        let mut held = Held::by(items.len(), self.query);
-        for (unit, item) in items.iter().enumerate() {
-            self.query.each_under(self.tape, *item, |number| held.note(unit, number));
+        let mut held = Held::by(blocks.len(), self.query);
+        for unit in 0..blocks.len() {
+            blocks.each_in(unit, self.query, |number| held.note(unit, number));
         }
         let mut picks = held.picks(self.query);
-        picks.extend(column::look_at_numbers(self.tape, &items));
-        let last = items.len() - 1;
-        picks.extend([0, 1, last - 1, last].map(|unit| Pick { unit, why: Why::Edge, weight: 0.0 }));
-        let units: Vec<Unit> =
-            items.iter().map(|item| Unit { start: *item, len: self.tape.source_len(*item) + 1 }).collect();
-        if let Some(kept) = select::keep(&units, &picks, self.room(at)) {
-            select::leave_out(&units, &kept, past, "item", &[], cuts);
+        picks.extend(column::look_at_numbers(self.tape, &blocks.oddest()));
+        let last = blocks.len() - 1;
+        let edges = [0, 1, last.saturating_sub(1), last];
+        picks.extend(edges.map(|unit| Pick { unit, why: Why::Edge, weight: 0.0 }));
+        if let Some(kept) = select::keep(&blocks.units(), &picks, self.room(at)) {
+            blocks.leave_out(&kept, cuts);
         }
     }
 
     /// An object of many members: what is asked, what tells of trouble, what is short; the others by name.
     fn object(&self, at: At, cuts: &mut Cuts) {
-        let members: Vec<(At, At)> = self.tape.members(at).collect();
-        if members.len() < FEWEST {
+        let count = self.tape.members(at).count();
+        if count < FEWEST || table::is_dust(count, self.tape.source_len(at)) {
             return;
         }
+        let members: Vec<(At, At)> = self.tape.members(at).collect();
         let past = self.tape.past(at);
         if let Some(table) = Table::of(self.tape, at) {
             let lens: Vec<usize> = table.rows.iter().map(|row| self.tape.source_len(row.value)).collect();

@@ -6,6 +6,7 @@
 //! and `null` are what they were.
 
 pub mod amount;
+pub mod blocks;
 pub mod cell;
 pub mod column;
 pub mod cut;
@@ -67,12 +68,12 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
     {
         return Ok(chosen);
     }
-    let whole = lossless(&tape, page)?;
+    let whole = lossless(&tape, page, hint)?;
     if whole.text.len() < text.len() { Ok(whole) } else { Err(Refusal::NoGain) }
 }
 
 /// The one of both lossless forms that is fewer tokens.
-fn lossless(tape: &Tape<'_>, page: Option<Page<'_, '_>>) -> Result<Shortened, Refusal> {
+fn lossless(tape: &Tape<'_>, page: Option<Page<'_, '_>>, hint: &Hint<'_>) -> Result<Shortened, Refusal> {
     let of = |text: String, compressor: &'static str| Shortened {
         text,
         kind: Kind::Json,
@@ -80,6 +81,15 @@ fn lossless(tape: &Tape<'_>, page: Option<Page<'_, '_>>) -> Result<Shortened, Re
         left_out: false,
     };
     let plain = plain_text(tape, &Cuts::none());
+    // A log or a table in a string is as good as the whole text: what round it could be a table is small.
+    let texts = Texts { tape, query: hint.query, allowance: &Allowance::lossless() }.rearranged();
+    if !texts.is_empty() {
+        let told = plain_text(tape, &texts);
+        let least = page.as_ref().map_or(plain.len(), |page| page.text.len());
+        if told.len() < least {
+            return Ok(of(told, "json-texts"));
+        }
+    }
     match page {
         Some(page) if !is_verified(&page.text, &plain) => Err(Refusal::NotVerified),
         Some(page) if is_shorter(&page.text, &plain) => Ok(of(page.text, "json-table")),

@@ -41,6 +41,18 @@ const FEWEST_ARRAYS: usize = 8;
 /// Longer arrays than this are no rows.
 const WIDEST_ARRAY: usize = 32;
 
+/// More rows than this make a table only if they take [`TINY`] bytes each, on average: what is thought about a row takes
+/// more room than that.
+const MANY: usize = 16_384;
+
+/// A row of fewer bytes is tiny.
+const TINY: usize = 32;
+
+/// True for so many rows in so few bytes that thinking about each would take many times the text's room.
+pub fn is_dust(rows: usize, bytes: usize) -> bool {
+    MANY < rows && bytes < rows * TINY
+}
+
 /// What the rows are rows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -122,6 +134,9 @@ pub struct Table<'t, 'a> {
 impl<'t, 'a> Table<'t, 'a> {
     /// The table that the array or object at `at` makes, if it makes one.
     pub fn of(tape: &'t Tape<'a>, at: At) -> Option<Table<'t, 'a>> {
+        if is_dust(tape.inside(at).count(), tape.source_len(at)) {
+            return None;
+        }
         let (form, rows) = match tape.sort(at) {
             Sort::Object => {
                 let map = map_rows(tape, at).and_then(|rows| Table::of_rows(tape, Form::Map, rows));
@@ -145,7 +160,8 @@ impl<'t, 'a> Table<'t, 'a> {
 
     /// The table that JSON lines make, if they make one.
     pub fn of_lines(tape: &'t Tape<'a>) -> Option<Table<'t, 'a>> {
-        let is_rows = mostly_records(tape, tape.roots().iter().copied());
+        let is_rows = !is_dust(tape.roots().len(), tape.text_len())
+            && mostly_records(tape, tape.roots().iter().copied());
         is_rows.then(|| Table::of_rows(tape, Form::Lines, list_rows(tape.roots().iter().copied())))?
     }
 

@@ -347,12 +347,18 @@ impl<'a> Reader<'a> {
             if self.at == self.bytes.len() && !roots.is_empty() {
                 return Ok(roots);
             }
-            if before == self.at && !roots.is_empty() {
+            if before == self.at && !roots.is_empty() && !self.is_between_nests() {
                 return self.malformed();
             }
             roots.push(At(self.nodes.len() as u32));
             self.value()?;
         }
+    }
+
+    /// True where an array or object has just ended and the next one begins.
+    fn is_between_nests(&self) -> bool {
+        matches!(self.bytes.get(self.at.wrapping_sub(1)), Some(b'}' | b']'))
+            && matches!(self.peek(), Some(b'{' | b'['))
     }
 
     /// One value with all that is inside it.
@@ -735,7 +741,8 @@ mod tests {
     #[test]
     fn several_values_need_space_between_them() {
         assert_eq!(Tape::read("{\"a\":1}\n{\"a\":2}\n").unwrap().roots().len(), 2);
-        assert!(Tape::read("{}{}").is_err());
+        assert!(Tape::read("1\"a\"").is_err() && Tape::read("{}1").is_err());
+        assert_eq!(Tape::read("{\"a\":1}{\"a\":2}").unwrap().roots().len(), 2);
     }
 
     proptest! {

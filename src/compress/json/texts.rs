@@ -5,7 +5,7 @@
 //! string in which our own words stand already is left alone.
 
 use super::super::content;
-use super::super::{Allowance, Hint, Kind, Part, compress};
+use super::super::{Allowance, Hint, Kind, Loss, Part, compress};
 use super::cut::{Cut, Cuts, Piece};
 use super::table::{Role, Table};
 use super::tape::{At, Tape};
@@ -97,9 +97,21 @@ impl Texts<'_, '_, '_> {
         len.saturating_sub(left)
     }
 
+    /// The long strings as their own kinds' compressors re-arrange them; nothing is left out.
+    pub fn rearranged(&self) -> Cuts {
+        let mut cuts = Cuts::none();
+        for at in (0..self.tape.end().0).map(At) {
+            if LONG <= self.tape.source_len(at) {
+                self.string(at, &mut cuts);
+            }
+        }
+        cuts
+    }
+
     fn pieces(&self, said: &str) -> Option<Vec<Piece>> {
         if is_blob(said) {
-            return blob(said);
+            let may = matches!(self.allowance.loss, Loss::KeptUnder(_));
+            return if may { blob(said) } else { None };
         }
         if said.len() < LONG || said.contains(marker::OPEN) {
             return None;
@@ -183,6 +195,21 @@ mod tests {
         assert!(made.contains("ERROR disk quota exceeded") && made.contains(r#""exit":1"#), "{made}");
         assert!(made.len() * 4 < text.len(), "{made}");
         assert!(serde_json::from_str::<serde_json::Value>(&made).is_ok());
+    }
+
+    #[test]
+    fn rows_in_a_string_are_a_table_in_a_string_where_nothing_may_be_left_out() {
+        let row = |at: usize| format!(r#"{{"id":{},"name":"pod-{at}","phase":"Running"}}"#, at * 37);
+        let rows = format!("[{}]", (0..90).map(row).collect::<Vec<_>>().join(", "));
+        let text = serde_json::to_string(&serde_json::json!([{"type": "text", "text": rows}])).unwrap();
+        let made = super::super::compress(&text, &Hint::default(), &Allowance::lossless()).unwrap();
+        assert!(!made.left_out && made.text.len() * 2 < text.len(), "{}", made.text);
+        let outer: serde_json::Value = serde_json::from_str(&made.text).unwrap();
+        let inner = super::super::decode::decode(outer[0]["text"].as_str().unwrap()).unwrap();
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&inner).unwrap(),
+            serde_json::from_str::<serde_json::Value>(&rows).unwrap()
+        );
     }
 
     #[test]

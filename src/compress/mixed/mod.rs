@@ -78,6 +78,14 @@ impl Sheet<'_> {
             Sort::Value => {
                 self.put_value(source, source);
             }
+            Sort::Items => {
+                if self.put_value(&format!("[{source}]"), source) {
+                    self.begin_line();
+                    self.text.push_str(&marker::legend("end of the items; the source has no [ ] round them"));
+                    self.text.push('\n');
+                    self.ended = false;
+                }
+            }
             Sort::Cut(closers) => {
                 if self.put_value(&format!("{source}{closers}"), source) {
                     let what =

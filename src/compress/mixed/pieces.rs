@@ -23,6 +23,8 @@ pub enum Sort {
     Text,
     /// One value, or several with white space between them.
     Value,
+    /// Items of an array whose bracket is not there: values with commas between them.
+    Items,
     /// A value that breaks off; with these brackets after it, it would be whole.
     Cut(String),
 }
@@ -34,6 +36,8 @@ pub struct Piece {
     pub range: Range<usize>,
     /// What it is.
     pub sort: Sort,
+    /// True for one value that nothing was joined to yet.
+    lone: bool,
 }
 
 /// The pieces of `text`, in order.
@@ -41,18 +45,18 @@ pub fn of(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut end = 0;
     for value in joined(text, values(text)) {
-        let least = if value.sort == Sort::Value { SHORT } else { SHORT_CUT };
+        let least = if matches!(value.sort, Sort::Cut(_)) { SHORT_CUT } else { SHORT };
         if value.range.len() < least {
             continue;
         }
         if end < value.range.start {
-            pieces.push(Piece { range: end..value.range.start, sort: Sort::Text });
+            pieces.push(Piece { range: end..value.range.start, sort: Sort::Text, lone: false });
         }
         end = value.range.end;
         pieces.push(value);
     }
     if end < text.len() {
-        pieces.push(Piece { range: end..text.len(), sort: Sort::Text });
+        pieces.push(Piece { range: end..text.len(), sort: Sort::Text, lone: false });
     }
     pieces
 }
@@ -80,7 +84,7 @@ fn values(text: &str) -> Vec<Piece> {
         };
         if let Some((len, sort)) = piece {
             at = start + len;
-            found.push(Piece { range: start..at, sort });
+            found.push(Piece { range: start..at, sort, lone: true });
         }
         match left.checked_sub(read) {
             Some(less) => left = less,
@@ -111,13 +115,24 @@ fn joined(text: &str, values: Vec<Piece>) -> Vec<Piece> {
     let mut joined: Vec<Piece> = Vec::new();
     for value in values {
         match joined.last_mut() {
-            Some(last)
-                if last.sort == Sort::Value
-                    && value.sort == Sort::Value
-                    && last.range.end < value.range.start
-                    && text[last.range.end..value.range.start].trim_ascii().is_empty() =>
-            {
-                last.range.end = value.range.end;
+            Some(last) if value.sort == Sort::Value => {
+                let between = &text[last.range.end..value.range.start];
+                match (&last.sort, between.trim_ascii()) {
+                    (Sort::Value, "") => last.range.end = value.range.end,
+                    (Sort::Value, ",") if last.lone => {
+                        *last = Piece {
+                            range: last.range.start..value.range.end,
+                            sort: Sort::Items,
+                            lone: false,
+                        };
+                    }
+                    (Sort::Items, ",") => last.range.end = value.range.end,
+                    _ => {
+                        joined.push(value);
+                        continue;
+                    }
+                }
+                last.lone = false;
             }
             _ => joined.push(value),
         }

@@ -45,6 +45,15 @@ fn an_array_that_was_cut_off_keeps_its_last_letters() {
 }
 
 #[test]
+fn an_array_without_its_middle_is_two_tables() {
+    let (head, tail) = (rows(0, 40), rows(60, 90));
+    let text = format!("[{head},\n{{\"id\": 41, \"cu\n... 3,100 letters ...\ner\": \"x\"}},\n{tail}]");
+    let made = lossless(&text);
+    assert!(made.text.contains("40 rows") && made.text.contains("30 rows"), "{}", made.text);
+    assert!(made.text.contains("\n... 3,100 letters ...\n") && made.text.ends_with("round them]\n]"));
+}
+
+#[test]
 fn the_key_is_named_once_for_all_parts() {
     let text = format!("first\n[{}]\nsecond\n[{}]\n", rows(0, 400), rows(400, 900));
     let key = Key::parse("0123456789abcdef0123").unwrap();
@@ -74,6 +83,10 @@ proptest! {
             match &piece.sort {
                 Sort::Text => {}
                 Sort::Value => prop_assert!(json::tape::Tape::read(source).is_ok()),
+                Sort::Items => {
+                    let closed = format!("[{source}]");
+                    prop_assert!(json::tape::Tape::read(&closed).is_ok());
+                }
                 Sort::Cut(closers) => {
                     let closed = format!("{source}{closers}");
                     prop_assert!(json::tape::Tape::read(&closed).is_ok());

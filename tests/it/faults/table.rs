@@ -664,7 +664,7 @@ pub const ROWS: &[Row] = &[
         fault: "memory for each byte of a hostile request",
         peer: "not run",
         tests: &["faults::process::no_input_takes_more_than_ten_times_its_size"],
-        note: "known: an output that is nothing but values of one letter (`[1,1,1`) takes 40 to 80 times its size while it is read and made shorter; a body of ordinary messages takes less than 3 times its size (A7), and what is longer than 64 MB is not read",
+        note: "known: an output that is nothing but values of one letter (`[1,1,1`) takes 40 times its size on its way through the proxy, of which making it shorter takes less than 5; a body of ordinary messages takes less than 3 times its size (A7), and what is longer than 64 MB is not read",
         ..FAULT
     },
     Row {
