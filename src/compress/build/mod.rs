@@ -12,7 +12,7 @@ mod parts;
 mod passed;
 mod place;
 mod rank;
-mod signs;
+pub mod signs;
 mod tell;
 mod words;
 

@@ -13,6 +13,8 @@ use super::steps;
 use super::table::{Role, Table};
 use super::tape::{self, At, Sort, Tape};
 use super::wording;
+use crate::compress::build::signs::{self, Role as Says};
+use crate::compress::lines;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -27,6 +29,9 @@ const WORDINGS: usize = 12;
 
 /// Texts that hold what few others hold are kept, at most.
 const MARKED: usize = 5;
+
+/// Of each text, so many bytes are searched for trouble.
+const TOLD: usize = 600;
 
 /// Keys whose value, where there is one, is trouble.
 const TROUBLE_KEYS: &[&str] =
@@ -383,6 +388,20 @@ impl<'a> Look<'_, '_, 'a> {
         }
     }
 
+    /// Texts that tell of trouble as tools do, where most tell of none.
+    fn spoken(&mut self, all: &[(usize, Cow<'a, str>)]) {
+        let told: Vec<(usize, f64)> = all
+            .iter()
+            .map(|(row, said)| (*row, trouble_in(said)))
+            .filter(|(_, weight)| 0.0 < *weight)
+            .collect();
+        if told.len() * 4 <= all.len() {
+            for (row, weight) in told {
+                self.pick(row, Why::Trouble, weight);
+            }
+        }
+    }
+
     /// A column of many different strings.
     fn texts(&mut self) {
         let tape = self.tape;
@@ -438,6 +457,14 @@ impl<'a> Look<'_, '_, 'a> {
             self.pick(row, Why::Rare, weight);
         }
         let said: Vec<&str> = all.iter().map(|(_, said)| said.as_ref()).collect();
+        let spaced = said.iter().filter(|said| said.contains(' ')).count();
+        if spaced * 4 < said.len() {
+            if self.asked || different * 4 < all.len() * 3 {
+                self.say(format!("{different} different"));
+            }
+            return;
+        }
+        self.spoken(&all);
         let found = wording::of(&said);
         for (rank, place) in found.rare.iter().take(WORDINGS).enumerate() {
             self.pick(all[*place].0, Why::Rare, 2.2 - rank as f64 / 50.0);
@@ -448,7 +475,6 @@ impl<'a> Look<'_, '_, 'a> {
         for place in found.first.iter().take(2 * WORDINGS) {
             self.pick(all[*place].0, Why::Related, 5.0);
         }
-        let spaced = said.iter().filter(|said| said.contains(' ')).count();
         if !found.usual.is_empty() && said.len() <= spaced * 2 {
             let usual: Vec<String> = found
                 .usual
@@ -460,6 +486,20 @@ impl<'a> Look<'_, '_, 'a> {
             self.say(format!("{different} different"));
         }
     }
+}
+
+/// How much trouble the lines of a text tell of, as tools and logs tell it; 0 for none.
+fn trouble_in(text: &str) -> f64 {
+    let end = (0..=TOLD.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let weight = |line: &str| match signs::of(line).map(|told| told.role) {
+        Some(Says::Failed) => 4.0,
+        Some(Says::Error) => 3.5,
+        Some(Says::Passed | Says::Skipped) => 0.0,
+        _ if lines::signs::of(line).is_trouble() => 3.0,
+        Some(Says::Summary) => 1.5,
+        _ => 0.0,
+    };
+    text[..end].lines().map(weight).fold(0.0, f64::max)
 }
 
 /// The middle of some numbers; 0 of none.

@@ -16,6 +16,7 @@ pub mod derive;
 pub mod fields;
 pub mod fold;
 pub mod ids;
+pub mod kin;
 pub mod name;
 pub mod page;
 pub mod parallel;

@@ -10,6 +10,7 @@ use super::cut::{Cut, Cuts};
 use super::deep::{self, Way};
 use super::fold::Fold;
 use super::ids;
+use super::kin;
 use super::query::Query;
 use super::select::{self, FEWEST, Held, Pick, Unit, Why};
 use super::table::{Form, Role, Table};
@@ -50,13 +51,23 @@ pub fn choose(
         pick.unit = unit_of[pick.unit];
     }
     beside(&mut picks, units.len());
-    let Some(kept) = select::keep(&units, &picks, bytes) else { return false };
-    let used: usize = units.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(unit, _)| unit.len).sum();
-    let room = for_names(table, lens.iter().sum(), bytes, used);
-    let which = match table.form {
-        Form::Maps => ids::of_maps(table, &kept, room.first.max(2_000)),
-        _ => ids::of_gaps(table, &ways, &kept, room),
+    let named = |bytes: usize| {
+        let kept = select::keep(&units, &picks, bytes)?;
+        let used: usize = units.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(unit, _)| unit.len).sum();
+        let room = for_names(table, lens.iter().sum(), bytes, used);
+        let which = match table.form {
+            Form::Maps => ids::of_maps(table, &kept, room.first.max(2_000)),
+            _ => ids::of_gaps(table, &ways, &kept, room),
+        };
+        Some((kept, which))
     };
+    let Some((mut kept, mut which)) = named(bytes) else { return false };
+    // Names of all rows are worth more than a third of the rows.
+    if which.is_empty()
+        && let Some(fewer) = named(bytes * 2 / 3).filter(|(_, which)| !which.is_empty())
+    {
+        (kept, which) = fewer;
+    }
     select::leave_out(&units, &kept, past, noun(table.form), &which, cuts);
     if !notes.is_empty() {
         cuts.note(at, format!("all {}: {}", counted(units.len(), noun(table.form)), notes.join("; ")));
@@ -190,6 +201,7 @@ fn look(table: &Table<'_, '_>, ways: &[Way], query: &Query) -> (Vec<Pick>, Vec<S
     picks.extend(odd.map(|unit| Pick { unit, why: Why::Rare, weight: 2.0 }));
     let last = table.rows.len() - 1;
     picks.extend([0, 1, last.saturating_sub(1), last].map(|unit| Pick { unit, why: Why::Edge, weight: 0.0 }));
+    picks.extend(kin::of(table, &picks));
     notes.truncate(NOTED);
     (picks, notes)
 }
