@@ -27,6 +27,24 @@ pub fn name(about: &str) -> &str {
     timed.map_or(about, |at| &about[..at]).trim_end()
 }
 
+/// What something was done to: the name and, where it follows, the version; without size and place.
+pub fn object(about: &str) -> &str {
+    let about = about.trim();
+    let about = &about[..about.find(" (").unwrap_or(about.len())];
+    let mut ends = about.match_indices(' ').map(|(at, _)| at);
+    let second = ends.next().filter(|&first| {
+        // `serde v1.0.1`, `libssl3 3.0.11`: a version follows; `C object a.o`, `in /usr/lib`: what matters is last.
+        about[first + 1..].trim_start_matches('v').starts_with(|each: char| each.is_ascii_digit())
+    });
+    let end = match second {
+        Some(_) => ends.next().unwrap_or(about.len()),
+        None => about.find(' ').filter(|_| !about.contains(" object ")).unwrap_or(about.len()),
+    };
+    let object = &about[..end];
+    let object = object.rsplit(' ').next().filter(|_| about.contains(" object ")).unwrap_or(object);
+    object.trim_end_matches(['.', ':'])
+}
+
 /// `a.py::{x, y}, b.py::z`: names that follow one another share what they begin with.
 ///
 /// `test_x (a.b.Class)` is told as `a.b.Class.test_x`, which is how it is named to run it.
@@ -79,6 +97,16 @@ mod tests {
         ];
         for (about, want) in cases {
             assert_eq!(name(about), want, "{about}");
+        }
+        let objects = [
+            ("serde v1.0.1", "serde v1.0.1"),
+            ("mypy-2.4.1-py3-none-any.whl (2.1 MB)", "mypy-2.4.1-py3-none-any.whl"),
+            ("libssl3:amd64 (3.0.11-1) ...", "libssl3:amd64"),
+            ("CXX object src/a.cpp.o", "src/a.cpp.o"),
+            ("pytest>=8 in ./v", "pytest>=8"),
+        ];
+        for (about, want) in objects {
+            assert_eq!(object(about), want, "{about}");
         }
         let names = ["a.py::x", "a.py::y", "b.py::z", "TestX", "TestY"];
         assert_eq!(listed(names.into_iter()), "a.py::{x, y}, b.py::z, TestX, TestY");

@@ -14,6 +14,31 @@ const NAMED: usize = 400;
 const FEW_NAMED: usize = 200;
 /// Hundredths of the room that is left for what is told that names of passed tests may take.
 const NAMES_PART: usize = 90;
+/// Doings whose objects are worth a name: packages and their versions, tasks, steps.
+const NAMED_DOINGS: &[&str] = &[
+    "Compiling",
+    "Checking",
+    "Downloaded",
+    "Downloading",
+    "Documenting",
+    "Adding",
+    "Locking",
+    "Updating",
+    "Installing",
+    "Unpacking",
+    "Collecting",
+    "Using cached",
+    "Setting up",
+    "Uninstalling",
+    "Applying",
+    "Creating table",
+    "go: downloading",
+    "go: extracting",
+    "> Task :",
+    ": Refreshing state...",
+    "] Building",
+    "] Built target",
+];
 /// A gap of so many lines, or fewer, is small.
 const SMALL: usize = 12;
 /// A message's own word in quotes is told when it is so long or shorter.
@@ -38,6 +63,8 @@ pub struct Teller<'o, 'a> {
     shown: HashMap<u64, usize>,
     /// How places of hidden messages are told, by the message shown that they are like.
     places: HashMap<usize, Places>,
+    /// Doings whose objects are named, by their signs: `Compiling`.
+    doings: Vec<&'static str>,
     /// Lines in gaps so small that their other lines are not told one by one.
     small: Vec<bool>,
 }
@@ -61,8 +88,15 @@ impl<'o, 'a> Teller<'o, 'a> {
             shown.entry(output.says[line].text).or_insert(line);
             shown.entry(output.says[line].form).or_insert(line);
         }
-        let mut teller =
-            Teller { output, first_number, named: false, shown, places: HashMap::new(), small: Vec::new() };
+        let mut teller = Teller {
+            output,
+            first_number,
+            named: false,
+            shown,
+            places: HashMap::new(),
+            doings: Vec::new(),
+            small: Vec::new(),
+        };
         teller.small = vec![false; keep.len()];
         for gap in write::gaps(keep).into_iter().filter(|gap| gap.len() <= SMALL) {
             teller.small[gap].fill(true);
@@ -76,12 +110,13 @@ impl<'o, 'a> Teller<'o, 'a> {
         let fits = |most: usize, room: usize| names.len() <= most && length <= room;
         teller.named = fits(FEW_NAMED, room.names) || fits(NAMED, room.places * NAMES_PART / 100);
         let room = room.places.saturating_sub(if teller.named { length } else { 0 }).max(room.places / 4);
-        teller.share_out(keep, room);
+        let room = teller.share_out(keep, room);
+        teller.name_doings(keep, room);
         teller
     }
 
     /// Gives the room to the messages' places: those of the fewest first, for the odd ones are among them.
-    fn share_out(&mut self, keep: &[bool], mut room: usize) {
+    fn share_out(&mut self, keep: &[bool], mut room: usize) -> usize {
         let output = self.output;
         let mut alike: Vec<(usize, usize, usize, &str)> = Vec::new();
         let mut of_first: HashMap<usize, usize> = HashMap::new();
@@ -111,6 +146,37 @@ impl<'o, 'a> Teller<'o, 'a> {
             room -= cost;
             self.places.insert(first, places);
         }
+        room
+    }
+
+    /// Names what was compiled, fetched, installed, as long as there is room: the shortest lists first.
+    fn name_doings(&mut self, keep: &[bool], mut room: usize) {
+        let mut lengths: Vec<(&'static str, usize)> = Vec::new();
+        for line in (0..keep.len()).filter(|&line| !keep[line]) {
+            let Some((word, object)) = self.doing(line).filter(|(_, object)| !object.is_empty()) else {
+                continue;
+            };
+            match lengths.iter_mut().find(|(its, _)| *its == word) {
+                Some((_, length)) => *length += object.len() + 2,
+                None => lengths.push((word, object.len() + 2)),
+            }
+        }
+        lengths.sort_by_key(|&(_, length)| length);
+        for (word, length) in lengths {
+            if length <= room {
+                room -= length;
+                self.doings.push(word);
+            }
+        }
+    }
+
+    /// What was done at `line`, and to what: `Compiling`, `serde v1.0.1`.
+    fn doing(&self, line: usize) -> Option<(&'static str, &'a str)> {
+        let told =
+            self.output.told[line].filter(|told| told.role == Role::Progress && !told.word.is_empty())?;
+        let about = &self.output.digest.lines.get(line)[told.about.0 as usize..told.about.1 as usize];
+        let named = NAMED_DOINGS.contains(&told.word);
+        Some((told.word, if named { passed::object(about) } else { "" }))
     }
 
     /// The message shown that the hidden message at `line` is like; `None` for what is no such message.
@@ -166,18 +232,25 @@ impl<'o, 'a> Teller<'o, 'a> {
                 parts.push(format!("{} {word}{elsewhere}{colon}{listed}", counted(names.len(), "test")));
             }
         }
-        let mut counts: Vec<(&str, usize)> = Vec::new();
-        for told in output.told[gap]
-            .iter()
-            .flatten()
-            .filter(|told| told.role == Role::Progress && !told.word.is_empty())
-        {
-            match counts.iter_mut().find(|(word, _)| *word == told.word) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((told.word, 1)),
+        let mut counts: Vec<(&str, usize, Vec<&str>)> = Vec::new();
+        for (word, object) in gap.filter_map(|line| self.doing(line)) {
+            let at = match counts.iter().position(|(its, ..)| *its == word) {
+                Some(at) => at,
+                None => {
+                    counts.push((word, 0, Vec::new()));
+                    counts.len() - 1
+                }
+            };
+            let (_, count, objects) = &mut counts[at];
+            *count += 1;
+            if self.doings.contains(&word) && !object.is_empty() && objects.last() != Some(&object) {
+                objects.push(object);
             }
         }
-        parts.extend(counts.iter().map(|(word, count)| format!("{count} × `{word}`")));
+        parts.extend(counts.into_iter().map(|(word, count, objects)| {
+            let colon = if objects.is_empty() { "" } else { ": " };
+            format!("{count} × `{word}`{colon}{}", objects.join(", "))
+        }));
         parts
     }
 

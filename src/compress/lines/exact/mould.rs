@@ -13,6 +13,11 @@ const WORTH: usize = 60;
 /// A shared start or end of names and paths is told once when it has so many bytes.
 const LONG: usize = 16;
 
+/// What stands within names and places: two values with only such and constant words between are one.
+const INNER: &str = ".:/-_@#";
+/// So many words and separators are looked at for the next value of the same name.
+const FURTHEST: usize = 8;
+
 /// A pattern: its constant parts, and for each value where it is in a line.
 pub struct Mould {
     /// The constant parts: one more than there are values.
@@ -66,13 +71,22 @@ impl Mould {
             }
             let mut last = place;
             while last + 1 < count {
-                // `main.rs:12` stays in one piece.
                 let varies = |at: usize| shared.get(at).is_some_and(|shared| *shared != Shared::All);
-                let joined = last % 2 == 1 && first.text(last + 1).len() == 1 && first.text(last + 1) != " ";
+                let narrow = |at: usize| first.text(at).len() == 1 && first.text(at) != " ";
                 if varies(last + 1) {
                     last += 1;
-                } else if joined && varies(last + 2) {
-                    last += 2;
+                    continue;
+                }
+                // `main.rs:12` stays in one piece, and so does `Cart.java:31` where all end in `java`.
+                let within = |at: usize| {
+                    at < count && narrow(at) && (at == last + 1 || INNER.contains(first.text(at)))
+                };
+                let mut ahead = last + 1;
+                while last % 2 == 1 && within(ahead) && !varies(ahead + 1) && ahead - last < FURTHEST {
+                    ahead += 2;
+                }
+                if last % 2 == 1 && within(ahead) && varies(ahead + 1) {
+                    last = ahead + 1;
                 } else {
                     break;
                 }
