@@ -55,6 +55,8 @@ pub struct Args {
 /// When stdin holds no request, or the store can't be opened.
 pub fn run(args: Args) -> Verdict {
     let headroom = open(args.profile.clone())?;
+    // What is built on first use is not the first output's time.
+    crate::compress::warm();
     if args.serve {
         return serve(&headroom);
     }

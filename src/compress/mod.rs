@@ -184,13 +184,33 @@ pub fn worth_it(before: Tokens, after: Tokens, left_out: bool) -> bool {
 pub fn warm() {
     tokens::warm();
     let line = "2026-01-01T00:00:00Z ERROR src/main.rs:1:1: a line to warm up with\n".repeat(40);
-    let allowance = Allowance::lossless();
     let hint = Hint { tool: "Bash", command: "cargo test 2>&1 | tail -40", ..Hint::default() };
-    let _ = compress(&line, &hint, &allowance);
-    let _ = log::compress(&line, &hint, &allowance);
-    let _ = build::compress(&line, &hint, &allowance);
-    let _ = search::compress(&line, &hint, &allowance);
+    let key = Key::parse("0000000000000000").expect("a key");
+    for allowance in [Allowance::lossless(), Allowance::kept_under(&key)] {
+        for compressor in EACH {
+            let _ = compressor(&line, &hint, &allowance);
+        }
+    }
 }
+
+/// A compressor: shortens a text of its kind, or says why not.
+type Compressor = fn(&str, &Hint<'_>, &Allowance<'_>) -> Result<Shortened, Refusal>;
+
+/// Every compressor.
+const EACH: [Compressor; 12] = [
+    json::compress,
+    log::compress,
+    build::compress,
+    trace::compress,
+    search::compress,
+    listing::compress,
+    diff::compress,
+    table::compress,
+    config::compress,
+    blob::compress,
+    mixed::compress,
+    |text, hint, allowance| compress(text, hint, allowance).map_err(|(_, because)| because),
+];
 
 /// Shortens `text`, or says why not.
 ///
