@@ -28,6 +28,8 @@ pub struct Receipt {
     pub bytes_before: u64,
     /// Bytes that were forwarded.
     pub bytes_after: u64,
+    /// What was forwarded in o200k, roughly; `None` when not all that the model reads is text in this body.
+    pub volume: Option<Tokens>,
     /// What happened to each block that is new in this request and is a tool result.
     pub blocks: Vec<BlockReceipt>,
     /// Tokens that shortened blocks of earlier requests would have had, summed over the blocks replayed here.
@@ -159,6 +161,7 @@ impl Receipt {
             at,
             bytes_before: 0,
             bytes_after: 0,
+            volume: None,
             blocks: Vec::new(),
             replayed_before: Tokens(0),
             replayed_after: Tokens(0),

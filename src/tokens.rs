@@ -1,13 +1,65 @@
 //! How many tokens a text is for a model.
 //!
-//! Everything here is counted with o200k, OpenAI's public vocabulary. Claude
-//! has no public one; its own count is known only from the provider's usage.
+//! What is decided is decided in o200k, OpenAI's public vocabulary, whatever the
+//! model; what is shown of a model with another public one is counted in that.
+//! Claude has none; its own count is known only from the provider's usage.
 
 use crate::units::Tokens;
 use std::sync::LazyLock;
 
 static O200K: LazyLock<&'static tiktoken::CoreBpe> =
     LazyLock::new(|| tiktoken::get_encoding("o200k_base").expect("the o200k vocabulary is built in"));
+
+static CL100K: LazyLock<&'static tiktoken::CoreBpe> =
+    LazyLock::new(|| tiktoken::get_encoding("cl100k_base").expect("the cl100k vocabulary is built in"));
+
+/// A vocabulary that is public, so that its tokens can be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vocabulary {
+    /// GPT-4o and everything of OpenAI's that came after it.
+    O200k,
+    /// GPT-4, GPT-3.5, and the embeddings.
+    Cl100k,
+}
+
+impl Vocabulary {
+    /// The one that a model reads with; `None` where it is not public, or the model is not known.
+    pub fn of_model(model: &str) -> Option<Vocabulary> {
+        let model = model.trim().to_ascii_lowercase();
+        // Without the folder of a gateway (`openai/`), and without what stands before a tuned model (`ft:`).
+        let name = model.rsplit('/').next().unwrap_or(&model);
+        let name = name.strip_prefix("ft:").unwrap_or(name);
+        let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+        // The newer ones first: their names begin like those of the older.
+        if begins(&[
+            "gpt-4o",
+            "gpt-4.",
+            "gpt-4-1",
+            "gpt-4-5",
+            "chatgpt-4o",
+            "codex-mini",
+            "gpt-oss",
+            "computer-use",
+        ]) {
+            return Some(Vocabulary::O200k);
+        }
+        if begins(&["gpt-4", "gpt-3.5", "gpt-35", "text-embedding-3", "text-embedding-ada"]) {
+            return Some(Vocabulary::Cl100k);
+        }
+        let numbered = |start: &str| {
+            let rest = name.strip_prefix(start);
+            rest.is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+        };
+        (numbered("gpt-") || numbered("o")).then_some(Vocabulary::O200k)
+    }
+
+    fn tokenizer(self) -> &'static tiktoken::CoreBpe {
+        match self {
+            Vocabulary::O200k => &O200K,
+            Vocabulary::Cl100k => &CL100K,
+        }
+    }
+}
 
 /// Counts `text` in o200k tokens: exactly up to 1 MiB, by evenly spread windows above.
 ///
@@ -16,13 +68,19 @@ static O200K: LazyLock<&'static tiktoken::CoreBpe> =
 /// makes the tokenizer a thousand times slower (70 µs a byte against 0.01); no
 /// language does that, an attacker might. It is estimated instead.
 pub fn count(text: &str) -> Tokens {
+    count_in(Vocabulary::O200k, text)
+}
+
+/// As [`count`], in the tokens of another vocabulary. It is loaded when it is first counted in.
+pub fn count_in(vocabulary: Vocabulary, text: &str) -> Tokens {
     if is_soup(text) {
         return estimate_soup(text);
     }
+    let tokenizer = vocabulary.tokenizer();
     if LONG < text.len() {
-        return count_windows(text);
+        return count_windows(tokenizer, text);
     }
-    Tokens(O200K.count(text) as u64)
+    Tokens(tokenizer.count(text) as u64)
 }
 
 /// Bytes up to which every one is counted: no agent lets through an output that long, and a
@@ -35,19 +93,19 @@ const WINDOWS: usize = 32;
 /// Bytes of each.
 const WINDOW: usize = 16 << 10;
 
-fn count_windows(text: &str) -> Tokens {
+fn count_windows(tokenizer: &tiktoken::CoreBpe, text: &str) -> Tokens {
     let stride = (text.len() - WINDOW) / (WINDOWS - 1);
     let (mut bytes, mut tokens) = (0, 0);
     for number in 0..WINDOWS {
         let from = text.floor_char_boundary(number * stride);
         let window = &text[from..text.floor_char_boundary(from + WINDOW)];
         bytes += window.len();
-        tokens += O200K.count(window);
+        tokens += tokenizer.count(window);
     }
     Tokens((tokens as u128 * text.len() as u128 / bytes.max(1) as u128) as u64)
 }
 
-/// Loads the vocabulary, so that the first request does not wait for it.
+/// Loads the vocabulary that decides, so that the first request does not wait for it.
 pub fn warm() {
     LazyLock::force(&O200K);
 }
@@ -307,6 +365,39 @@ mod tests {
             assert!(!is_soup(&text), "{name}");
         }
         assert_eq!(count("hello world"), Tokens(2));
+    }
+
+    #[test]
+    fn each_model_is_counted_in_its_own_vocabulary_where_that_is_public() {
+        let newer = [
+            "gpt-4o-mini",
+            "gpt-4.1",
+            "gpt-5.2-codex",
+            "o3",
+            "o4-mini",
+            "openai/gpt-5",
+            "chatgpt-4o-latest",
+            "codex-mini-latest",
+        ];
+        let older = [
+            "gpt-4",
+            "gpt-4-turbo-2024-04-09",
+            "gpt-3.5-turbo",
+            "azure/gpt-35-turbo",
+            "text-embedding-3-small",
+            "ft:gpt-3.5-turbo:acme",
+        ];
+        let others = ["claude-opus-5-5", "gemini-3-pro", "", "opus", "omni", "gpt-next", "llama-4"];
+        for (models, vocabulary) in
+            [(&newer[..], Some(Vocabulary::O200k)), (&older, Some(Vocabulary::Cl100k)), (&others, None)]
+        {
+            for model in models {
+                assert_eq!(Vocabulary::of_model(model), vocabulary, "{model}");
+            }
+        }
+        let chinese = "服务器在处理请求时发生错误";
+        assert_eq!(count_in(Vocabulary::O200k, chinese), count(chinese));
+        assert!(count(chinese) < count_in(Vocabulary::Cl100k, chinese));
     }
 
     #[test]

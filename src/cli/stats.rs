@@ -340,6 +340,19 @@ fn remarks(report: &Report) -> Vec<String> {
         remarks.push("?: no known price, or no usage; a prices.toml takes your own prices.".to_owned());
     }
     remarks.push("Saved tokens are counted with o200k, the others by the provider.".to_owned());
+    for (model, calibration) in &report.calibrations {
+        let ratio = calibration.per_thousand as f64 / 1_000.0;
+        remarks.push(format!(
+            "One o200k token is about {ratio:.2} of {model}'s (estimate, from {}).",
+            requests(calibration.requests)
+        ));
+    }
+    if let Some(net) = total.net_calibrated().filter(|net| *net != total.net()) {
+        remarks.push(format!(
+            "As the provider counts, that is about {} tokens net (estimate).",
+            text::short(net)
+        ));
+    }
     if let Some((_, as_of)) = report.prices.as_ref().filter(|_| 0 < total.priced) {
         remarks.push(format!("Money is net, at list prices of {as_of}."));
     }

@@ -9,6 +9,7 @@
 //! *Invariant:* nothing here holds up or changes an answer.
 
 pub mod breaker;
+pub mod calibration;
 pub mod money;
 pub mod price;
 pub mod report;

@@ -220,6 +220,7 @@ pub(crate) mod tests {
             complete: true,
             bytes_before: 0,
             bytes_after: 0,
+            volume: None,
             first_before: Tokens(0),
             first_after: Tokens(0),
             replayed_before: Tokens(0),

@@ -8,12 +8,14 @@ mod machine;
 
 pub use machine::SCHEMA;
 
+use super::calibration::{self, Calibration};
 use super::money::{self, Money, Standing, Worth};
 use super::price::{Exact, Prices};
 use crate::receipt::Usage;
 use crate::refusal::Refusal;
 use crate::store::{Filter, KindRow, RequestRow, Store, StoreError};
 use crate::text::{self, counted};
+use crate::tokens::Vocabulary;
 use crate::units::{Chain, MicroUsd, Millis, SessionId, Tokens};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -68,6 +70,8 @@ pub struct Report {
     pub retrievals: u64,
     /// Source and date of the prices.
     pub prices: Option<(String, String)>,
+    /// What the tokens of models without a public vocabulary are to o200k's, from their latest requests.
+    pub calibrations: BTreeMap<String, Calibration>,
 }
 
 /// The requests that have one thing in common.
@@ -108,6 +112,10 @@ pub struct Sums {
     pub replayed: i64,
     /// Tokens that our own tool, originals given back and requests that only fetched one took.
     pub costs: i64,
+    /// Net tokens saved as the provider counts them, an estimate; over the requests of which it is known.
+    pub calibrated: i64,
+    /// How many requests saved or cost tokens of which it is not known.
+    pub uncalibrated: u64,
     /// Money saved, net, over the requests whose money is known.
     pub saved: Exact,
     /// What those requests cost as they were sent.
@@ -131,6 +139,11 @@ impl Sums {
         self.first + self.replayed - self.costs
     }
 
+    /// Net tokens saved as the provider counts them, an estimate; `None` when that is not known of all.
+    pub fn net_calibrated(&self) -> Option<i64> {
+        (self.uncalibrated == 0).then_some(self.calibrated)
+    }
+
     /// Tokens that the client wanted to send: what would have been sent without us.
     pub fn wanted(&self) -> i64 {
         self.sent() + self.net()
@@ -141,7 +154,7 @@ impl Sums {
         (0 < self.priced).then(|| self.saved.rounded())
     }
 
-    fn add(&mut self, row: &RequestRow, worth: &Worth) {
+    fn add(&mut self, row: &RequestRow, worth: &Worth, calibrations: &BTreeMap<String, Calibration>) {
         self.requests += 1;
         match money::standing(row) {
             Standing::Failed => self.failed += 1,
@@ -158,6 +171,15 @@ impl Sums {
                 self.first += worth.first;
                 self.replayed += worth.replayed;
                 self.costs += worth.costs;
+                let net = worth.first + worth.replayed - worth.costs;
+                // The whole input of a request is the provider's own count; so are tokens of a public vocabulary.
+                if row.only_gives_back || Vocabulary::of_model(&row.model).is_some() {
+                    self.calibrated += net;
+                } else if let Some(calibration) = calibrations.get(&row.model) {
+                    self.calibrated += calibration.of(net);
+                } else {
+                    self.uncalibrated += u64::from(net != 0);
+                }
             }
         }
         match worth.money {
@@ -185,7 +207,8 @@ impl Report {
         prices: &Prices,
         zone: &TimeZone,
     ) -> Result<Report, StoreError> {
-        let mut tally = Tally::new(by, prices, zone);
+        let calibrations = calibration::of(store.volumes(calibration::SMALLEST, calibration::LOOKED_AT)?);
+        let mut tally = Tally::new(by, prices, zone, calibrations.clone());
         store.each_request(filter, |row| tally.add(&row))?;
         let (groups, total) = tally.sums();
         let breakers = store.sessions(filter)?.into_iter().filter_map(|session| {
@@ -202,6 +225,7 @@ impl Report {
             breakers: breakers.collect(),
             retrievals: store.retrievals(filter)?.len() as u64,
             prices: stamp(prices),
+            calibrations,
         })
     }
 
@@ -211,7 +235,7 @@ impl Report {
     /// [`StoreError`] when the record can't be read.
     pub fn total(store: &Store, filter: &Filter, prices: &Prices) -> Result<Sums, StoreError> {
         let anywhere = TimeZone::UTC;
-        let mut tally = Tally::new(By::Agent, prices, &anywhere);
+        let mut tally = Tally::new(By::Agent, prices, &anywhere, BTreeMap::new());
         store.each_request(filter, |row| tally.add(&row))?;
         Ok(tally.total)
     }
@@ -228,6 +252,7 @@ impl Report {
             breakers: Vec::new(),
             retrievals: 0,
             prices: stamp(prices),
+            calibrations: BTreeMap::new(),
         }
     }
 
@@ -284,6 +309,7 @@ struct Tally<'a> {
     by: By,
     prices: &'a Prices,
     zone: &'a TimeZone,
+    calibrations: BTreeMap<String, Calibration>,
     /// The output of the last request of each history: the call, when the next one only gives back.
     outputs: HashMap<(SessionId, String, Option<Chain>), Tokens>,
     groups: BTreeMap<String, Group>,
@@ -291,8 +317,14 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn new(by: By, prices: &'a Prices, zone: &'a TimeZone) -> Tally<'a> {
-        Tally { by, prices, zone, outputs: HashMap::new(), groups: BTreeMap::new(), total: Sums::default() }
+    fn new(
+        by: By,
+        prices: &'a Prices,
+        zone: &'a TimeZone,
+        calibrations: BTreeMap<String, Calibration>,
+    ) -> Tally<'a> {
+        let (outputs, groups, total) = Default::default();
+        Tally { by, prices, zone, calibrations, outputs, groups, total }
     }
 
     /// Adds one request; they come in the order in which they were sent.
@@ -304,7 +336,7 @@ impl<'a> Tally<'a> {
             self.outputs.insert((row.session.clone(), row.model.clone(), row.preamble), usage.output)
         });
         let worth = money::worth(row, call, self.prices);
-        self.total.add(row, &worth);
+        self.total.add(row, &worth, &self.calibrations);
         let name = name_of(row, self.by, self.zone);
         let group = self.groups.entry(name).or_insert_with_key(|name| Group {
             name: name.clone(),
@@ -315,7 +347,7 @@ impl<'a> Tally<'a> {
             last: row.at,
             sums: Sums::default(),
         });
-        group.sums.add(row, &worth);
+        group.sums.add(row, &worth, &self.calibrations);
         group.first = group.first.min(row.at);
         group.last = group.last.max(row.at);
         group.agents.insert(row.agent.clone());

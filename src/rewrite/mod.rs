@@ -19,9 +19,9 @@ use crate::conversation::{Content, Conversation, Extent, Frame, Role};
 use crate::receipt::{BlockReceipt, Ground, Receipt, Standing};
 use crate::refusal::Refusal;
 use crate::store::{Frozen, Original, Pin, Scope, ShortenedPin, Store};
-use crate::tokens;
+use crate::tokens::{self, Vocabulary};
 use crate::units::{Chain, Key, Millis, SessionId, Tokens, Work};
-use crate::wire::{Wire, json};
+use crate::wire::{Wire, json, volume};
 use bytes::Bytes;
 use policy::Answered;
 use rules::{Permission, Rule};
@@ -239,6 +239,10 @@ pub fn rewrite(body: Bytes, caller: &Caller, desk: &Desk<'_>) -> Rewritten {
 
     let body = splice::splice(body.clone(), edits);
     receipt.bytes_after = body.len() as u64;
+    let is_sent = caller.reach == Reach::Tail && caller.writes != Writes::Nothing;
+    if is_sent && conversation.continues.is_none() {
+        receipt.volume = volume::estimate(&body);
+    }
     Rewritten { body, receipt }
 }
 
@@ -354,7 +358,10 @@ struct Candidate {
     frame: (String, String),
     text: Arc<str>,
     key: Key,
+    /// In o200k: what is decided must not depend on the model.
     before: Tokens,
+    /// In the model's own vocabulary, where that is public.
+    shown_before: Tokens,
     tool: String,
     loss_allowed: bool,
 }
@@ -464,8 +471,9 @@ impl Request<'_> {
                     continue;
                 }
                 let before = tokens::count(text);
-                fresh.before += before;
-                fresh.after += before;
+                let shown_before = self.shown(text, before);
+                fresh.before += shown_before;
+                fresh.after += shown_before;
                 if work_left < text.len() as u64 {
                     fresh.refusal = Some(Refusal::OverBudget);
                     continue;
@@ -480,6 +488,7 @@ impl Request<'_> {
                         text: text.clone(),
                         key: key.clone(),
                         before,
+                        shown_before,
                         tool: told.tool.clone(),
                         loss_allowed: terms.loss_allowed,
                     },
@@ -488,6 +497,14 @@ impl Request<'_> {
             }
         }
         candidates
+    }
+
+    /// The tokens of a text in the model's own vocabulary; `counted` of o200k where that is not public.
+    fn shown(&self, text: &str, counted: Tokens) -> Tokens {
+        match Vocabulary::of_model(&self.conversation.model) {
+            Some(other) if other != Vocabulary::O200k => tokens::count_in(other, text),
+            _ => counted,
+        }
     }
 
     /// The session's frozen settings, as far as they allow anything.
@@ -539,7 +556,8 @@ impl Request<'_> {
             let Some(fresh) = &mut fresh[candidate.place.0] else { continue };
             match check(&candidate, result) {
                 Ok((shortened, after)) => {
-                    fresh.after.0 -= candidate.before.0 - after.0;
+                    let shown_after = self.shown(&shortened.text, after);
+                    fresh.after = Tokens(fresh.after.0 - candidate.shown_before.0) + shown_after;
                     fresh.kind = shortened.kind.name().into();
                     fresh.compressor = Some(shortened.compressor.into());
                     fresh.refusal = None;

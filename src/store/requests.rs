@@ -50,6 +50,8 @@ pub struct RequestRow {
     pub bytes_before: u64,
     /// Bytes that were forwarded.
     pub bytes_after: u64,
+    /// What was forwarded in o200k, roughly; `None` when it was not all text, or recorded before this was known.
+    pub volume: Option<Tokens>,
     /// Tokens of the blocks first shortened in this request, as they came.
     pub first_before: Tokens,
     /// Tokens of those blocks as they were sent.
@@ -174,9 +176,9 @@ pub(super) fn write(db: &Connection, written: &Written) -> rusqlite::Result<()> 
         "INSERT INTO requests (at, session, run, agent, project, model, status, complete, bytes_before, bytes_after,
             first_before, first_after, replayed_before, replayed_after, given_back_new, given_back_old,
             only_gives_back, overhead, head, preamble, cache, uncached, cache_read, cache_write_5m,
-            cache_write_1h, output, billing)
+            cache_write_1h, output, billing, volume)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-            ?22, ?23, ?24, ?25, ?26, ?27)",
+            ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
     )?
     .execute(params![
         receipt.at.0,
@@ -211,6 +213,7 @@ pub(super) fn write(db: &Connection, written: &Written) -> rusqlite::Result<()> 
         class(|usage| usage.cache_write_1h),
         class(|usage| usage.output),
         receipt.billing.name(),
+        receipt.volume.map(|volume| integer(volume.0)),
     ])?;
     let request = db.last_insert_rowid();
     let mut blocks = db.prepare_cached(
@@ -313,7 +316,7 @@ impl Store {
             "SELECT r.number, r.at, s.id, r.run, r.agent, r.project, r.model, r.status, r.complete, r.bytes_before,
                 r.bytes_after, r.first_before, r.first_after, r.replayed_before, r.replayed_after, r.given_back_new,
                 r.given_back_old, r.only_gives_back, r.overhead, r.head, r.preamble, r.cache, r.uncached,
-                r.cache_read, r.cache_write_5m, r.cache_write_1h, r.output, r.billing
+                r.cache_read, r.cache_write_5m, r.cache_write_1h, r.output, r.billing, r.volume
              FROM requests r JOIN sessions s ON s.number = r.session WHERE {which} ORDER BY r.at, r.number"
         );
         self.rows(&sql, bounds, |row| {
@@ -321,6 +324,20 @@ impl Store {
             Ok(())
         })?;
         Ok(())
+    }
+
+    /// The latest requests whose volume and usage are known, at most `most`, the latest first: the model, the
+    /// volume in o200k, and all input as the provider counted it. Volumes below `least` are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn volumes(&self, least: Tokens, most: u32) -> Result<Vec<(String, Tokens, Tokens)>, StoreError> {
+        let sql =
+            "SELECT model, volume, uncached + cache_read + cache_write_5m + cache_write_1h FROM requests
+             WHERE volume >= ?1 AND uncached IS NOT NULL AND status BETWEEN 200 AND 299
+             ORDER BY number DESC LIMIT ?2";
+        let bounds = vec![integer(least.0).into(), i64::from(most).into()];
+        self.rows(sql, bounds, |row| Ok((row.get(0)?, tokens(row, 1)?, tokens(row, 2)?)))
     }
 
     /// Every new tool result of those requests, in the order they were sent.
@@ -519,6 +536,7 @@ fn request(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
         complete: row.get(8)?,
         bytes_before: natural(row.get(9)?),
         bytes_after: natural(row.get(10)?),
+        volume: row.get::<_, Option<i64>>(28)?.map(|volume| Tokens(natural(volume))),
         first_before: tokens(row, 11)?,
         first_after: tokens(row, 12)?,
         replayed_before: tokens(row, 13)?,

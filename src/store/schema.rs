@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// What each schema adds to the one before. Never edited once released; only added to.
-const STEPS: &[&str] = &[
+pub(super) const STEPS: &[&str] = &[
     "
     CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE sessions (
@@ -62,6 +62,9 @@ const STEPS: &[&str] = &[
     CREATE TABLE hidden (
         after BLOB NOT NULL, shown BLOB NOT NULL, turn TEXT NOT NULL, day INTEGER NOT NULL,
         PRIMARY KEY (after, shown)) WITHOUT ROWID;
+",
+    "
+    ALTER TABLE requests ADD COLUMN volume INTEGER;
 ",
 ];
 

@@ -358,6 +358,32 @@ fn a_damaged_database_is_set_aside_untouched() {
 }
 
 #[test]
+fn a_store_made_by_an_older_headroom_is_brought_up_to_date() {
+    let home = home();
+    let dir = open(&home).dir().to_owned();
+    let path = dir.join("headroom.db");
+    for older in 1..schema::STEPS.len() {
+        for file in ["headroom.db", "headroom.db-wal", "headroom.db-shm"] {
+            let _ = fs::remove_file(dir.join(file));
+        }
+        let db = Connection::open(&path).expect("a connection");
+        for step in &schema::STEPS[..older] {
+            db.execute_batch(step).expect("a step");
+        }
+        db.pragma_update(None, "user_version", older as i64).expect("its number");
+        db.execute_batch(
+            "INSERT INTO sessions VALUES (1, 's', 'claude', '/p', 5, NULL, NULL, NULL);
+             INSERT INTO requests VALUES (1, 5, 1, 'r', 'claude', '/p', 'm', 200, 1, 10, 9, 0, 0, 0, 0, 0, 0, 0, 0,
+                NULL, NULL, 0, 7, 0, 0, 0, 1, 'api_key');",
+        )
+        .expect("a request");
+        drop(db);
+        let rows = open(&home).requests(&Filter::default()).expect("rows");
+        assert_eq!((rows.len(), rows[0].volume, rows[0].bytes_before), (1, None, 10), "schema {older}");
+    }
+}
+
+#[test]
 fn a_store_made_by_a_newer_headroom_is_left_alone() {
     let home = home();
     let store = open(&home);
@@ -460,6 +486,7 @@ fn receipt(run: &str, at: Millis) -> Receipt {
     receipt.model = "claude-opus-4".to_owned();
     receipt.bytes_before = 10_000;
     receipt.bytes_after = 4_000;
+    receipt.volume = Some(Tokens(2_500));
     receipt.replayed_before = Tokens(70);
     receipt.replayed_after = Tokens(7);
     receipt.given_back_new = Tokens(11);
@@ -525,6 +552,7 @@ fn everything_in_a_receipt_is_read_back() {
             complete: true,
             bytes_before: 10_000,
             bytes_after: 4_000,
+            volume: Some(Tokens(2_500)),
             first_before: Tokens(5_900),
             first_after: Tokens(590),
             replayed_before: Tokens(70),
@@ -541,6 +569,9 @@ fn everything_in_a_receipt_is_read_back() {
         }
     );
     assert_eq!(rows[1].usage, None);
+    let volumes = vec![("claude-opus-4".to_owned(), Tokens(2_500), usage.input())];
+    assert_eq!(store.volumes(Tokens(2_500), 9).expect("rows"), volumes);
+    assert_eq!(store.volumes(Tokens(2_501), 9).expect("rows"), []);
     let blocks = store.blocks(&all).expect("rows");
     assert_eq!(blocks.len(), 6);
     assert_eq!((blocks[1].refusal, blocks[0].key.as_ref()), (Some(Refusal::BelowFloor), Some(&key)));

@@ -14,6 +14,7 @@ pub mod openai_responses;
 pub mod responses_events;
 pub mod sse;
 pub mod usage;
+pub mod volume;
 
 use crate::conversation::Conversation;
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ledger::calibration::Calibration;
 use crate::ledger::price::Exact;
 use crate::receipt::Usage;
 use crate::units::Tokens;
@@ -62,6 +63,23 @@ fn a_sum_of_money_says_what_it_does_not_know() {
     ];
     for (want, sums) in cases {
         assert_eq!(money(&sums), want);
+    }
+}
+
+#[test]
+fn an_estimate_of_the_providers_tokens_is_said_to_be_one() {
+    let calibration = Calibration { per_thousand: 1_350, requests: 40 };
+    let report = Report {
+        calibrations: BTreeMap::from([("claude-opus-5-5".to_owned(), calibration)]),
+        total: Sums { requests: 1, first: 10_000, calibrated: 13_500, ..Sums::default() },
+        ..Report::nothing(By::Session, &Prices::built_in())
+    };
+    let said = remarks(&report).join("\n");
+    for want in [
+        "One o200k token is about 1.35 of claude-opus-5-5's (estimate, from 40 requests).",
+        "As the provider counts, that is about 13.5k tokens net (estimate).",
+    ] {
+        assert!(said.contains(want), "{said}");
     }
 }
 

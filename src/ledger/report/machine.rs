@@ -43,6 +43,11 @@ impl Report {
                 "session": session.0, "at_ms": at.0, "why": why,
             })).collect::<Value>(),
             "why_nothing_saved": self.why_nothing(),
+            "calibration": self.calibrations.iter().map(|(model, calibration)| json!({
+                "model": model,
+                "provider_tokens_per_1000_o200k": calibration.per_thousand,
+                "requests": calibration.requests,
+            })).collect::<Value>(),
             "prices": self.prices.as_ref().map(|(source, as_of)| json!({ "source": source, "as_of": as_of })),
         })
     }
@@ -78,6 +83,7 @@ const COLUMNS: &[&str] = &[
     "taken_out_replayed",
     "costs",
     "net_saved",
+    "net_saved_provider_estimate",
     "net_saved_unmetered",
     "uncached",
     "cache_read",
@@ -141,6 +147,7 @@ impl Sums {
                 "taken_out_replayed": self.replayed,
                 "costs": self.costs,
                 "net_saved": self.net(),
+                "net_saved_provider_estimate": self.net_calibrated(),
                 "net_saved_unmetered": self.unmetered_net,
                 "uncached": self.usage.uncached.0,
                 "cache_read": read,

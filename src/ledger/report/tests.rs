@@ -12,9 +12,14 @@ fn grouped_by(rows: &[RequestRow], by: By) -> (Vec<Group>, Sums) {
 
 fn in_zone(rows: &[RequestRow], by: By, zone: &TimeZone) -> (Vec<Group>, Sums) {
     let prices = Prices::built_in();
-    let mut tally = Tally::new(by, &prices, zone);
+    let mut tally = Tally::new(by, &prices, zone, calibrations());
     rows.iter().for_each(|row| tally.add(row));
     tally.sums()
+}
+
+/// One model is calibrated.
+fn calibrations() -> BTreeMap<String, Calibration> {
+    BTreeMap::from([("claude-opus-5-5".to_owned(), Calibration { per_thousand: 1_300, requests: 40 })])
 }
 
 fn report(rows: &[RequestRow]) -> Report {
@@ -29,6 +34,7 @@ fn report(rows: &[RequestRow]) -> Report {
         breakers: Vec::new(),
         retrievals: 0,
         prices: None,
+        calibrations: calibrations(),
     }
 }
 
@@ -92,6 +98,8 @@ fn plus(one: Sums, other: &Sums) -> Sums {
         first: one.first + other.first,
         replayed: one.replayed + other.replayed,
         costs: one.costs + other.costs,
+        calibrated: one.calibrated + other.calibrated,
+        uncalibrated: one.uncalibrated + other.uncalibrated,
         saved: one.saved + other.saved,
         spent: one.spent + other.spent,
         priced: one.priced + other.priced,
@@ -231,6 +239,28 @@ fn savings_are_said_in_one_clause() {
 }
 
 #[test]
+fn what_was_saved_is_told_in_the_providers_tokens_where_that_is_known() {
+    let saved = |model: &str| RequestRow {
+        first_before: Tokens(9_000),
+        first_after: Tokens(1_000),
+        ..row(model, usage(0, 9_000, 3_000, 9))
+    };
+    let opus = "claude-opus-5-5";
+    let gives_back = RequestRow { only_gives_back: true, ..row(opus, usage(0, 1_000, 0, 9)) };
+    let cases = [
+        ("calibrated", vec![saved(opus)], Some(10_400)),
+        ("a public vocabulary", vec![saved("gpt-6-sol")], Some(8_000)),
+        ("neither", vec![saved("nobody-knows")], None),
+        ("one of them", vec![saved(opus), saved("nobody-knows")], None),
+        ("nothing saved there", vec![saved(opus), row("nobody-knows", usage(9, 0, 0, 9))], Some(10_400)),
+        ("the provider's own count", vec![saved(opus), gives_back], Some(9_400)),
+    ];
+    for (name, rows, want) in cases {
+        assert_eq!(grouped_by(&rows, By::Session).1.net_calibrated(), want, "{name}");
+    }
+}
+
+#[test]
 fn the_json_has_a_shape_that_programs_can_rely_on() {
     let rows = [
         RequestRow {
@@ -284,8 +314,8 @@ fn the_csv_has_a_line_for_each_group_and_quotes_what_must_be() {
     };
     let csv = report(&[odd, other]).csv();
     insta::assert_snapshot!(csv.replace("\r\n", "\n"), @r#"
-    by,name,agents,projects,models,first_ms,last_ms,requests,failed,unmetered,wanted,sent,out,taken_out_first_sight,taken_out_replayed,costs,net_saved,net_saved_unmetered,uncached,cache_read,cache_write_5m,cache_write_1h,cache_hit_per_mille,net_saved_microusd,spent_microusd,priced_requests,unpriced_requests,subscription_requests
-    session,s,claude,"/a, ""b""",x,0,0,1,0,0,6,6,4,0,0,0,0,0,1,2,3,0,333,,,0,1,0
-    session,t,claude,/p,claude-opus-5-5,9,9,1,0,0,100,100,7,0,0,0,0,0,100,0,0,0,0,0,540,1,0,0
+    by,name,agents,projects,models,first_ms,last_ms,requests,failed,unmetered,wanted,sent,out,taken_out_first_sight,taken_out_replayed,costs,net_saved,net_saved_provider_estimate,net_saved_unmetered,uncached,cache_read,cache_write_5m,cache_write_1h,cache_hit_per_mille,net_saved_microusd,spent_microusd,priced_requests,unpriced_requests,subscription_requests
+    session,s,claude,"/a, ""b""",x,0,0,1,0,0,6,6,4,0,0,0,0,0,0,1,2,3,0,333,,,0,1,0
+    session,t,claude,/p,claude-opus-5-5,9,9,1,0,0,100,100,7,0,0,0,0,0,0,100,0,0,0,0,0,540,1,0,0
     "#);
 }

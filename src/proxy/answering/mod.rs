@@ -285,6 +285,7 @@ impl Asking {
         receipt.replayed_before += before;
         receipt.replayed_after += after;
         receipt.blocks.clear();
+        receipt.volume = None;
         receipt.refusals.clear();
         receipt.at = now();
         receipt.only_gives_back = true;
