@@ -163,7 +163,7 @@ impl<'l> Chosen<'l> {
         let mut ranked: Vec<(i32, usize, usize)> =
             source.iter().map(|both| (interest(both), both.1, 0)).collect();
         for each in &mut ranked {
-            each.2 = told::changed(lines, &self.patch.hunks[each.1]).len() + MARKER;
+            each.2 = told::changed_bytes(lines, &self.patch.hunks[each.1]) + MARKER;
         }
         // Of two that matter as little, the one whose marker saves more is told.
         ranked.sort_by_key(|(interest, hunk, told)| {
@@ -227,7 +227,7 @@ fn scores(patch: &Patch<'_>, ranked: &[u32]) -> Vec<i32> {
 /// What a hunk is worth without a question.
 fn plain_interest(lines: &Lines<'_>, hunk: &Hunk) -> i32 {
     let (mut imports, mut all) = (0, 0);
-    let (mut old, mut new) = (DefaultHasher::new(), DefaultHasher::new());
+    let (mut old, mut new) = (0_u64, 0_u64);
     let mut conflict = false;
     for line in told::changed_lines(lines, hunk) {
         let body = line[1..].trim_ascii();
@@ -235,9 +235,12 @@ fn plain_interest(lines: &Lines<'_>, hunk: &Hunk) -> i32 {
         imports += usize::from(body.is_empty() || IMPORTS.iter().any(|word| body.starts_with(word)));
         conflict |= line.starts_with("+<<<<<<< ") || line.starts_with("+>>>>>>> ");
         let side = if line.starts_with('-') { &mut old } else { &mut new };
-        body.bytes().filter(|byte| !byte.is_ascii_whitespace()).for_each(|byte| side.write_u8(byte));
+        // What is equal but for blanks has the same sum; only the order of interest hangs on it.
+        for byte in body.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+            *side = (side.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
     }
-    let format_only = 0 < hunk.added && 0 < hunk.removed && old.finish() == new.finish();
+    let format_only = 0 < hunk.added && 0 < hunk.removed && old == new;
     50 * i32::from(conflict) - 5 * i32::from(all == imports) - 8 * i32::from(format_only)
 }
 

@@ -16,8 +16,11 @@ use crate::text::counted;
 use std::collections::HashMap;
 use std::ops::Range;
 
-const HOW: &str = "nothing left out; git log: a commit without Author: is of the author above, and no empty line \
-                   stands after Date:";
+const HOW: &str = "nothing left out; git log: a commit without Author: is of the author above, an address is told \
+                   once, and no empty line stands after Date:";
+const UNSET: &str = ", nor blanks before a message's lines";
+/// What git sets before each line of a message.
+const SET_IN: &str = "    ";
 
 /// How much of a long history is shown whole.
 struct Measure {
@@ -65,16 +68,52 @@ fn is_date(line: &str) -> bool {
     line.starts_with("Date:") || line.starts_with("CommitDate:")
 }
 
-/// Leaves out what a reader knows from the commit above.
+/// Leaves out what a reader knows from the commits above.
 ///
 /// # Errors
 /// [`Refusal::NoGain`] when it would not be shorter, [`Refusal::NotVerified`] when decoding did not give
 /// it back.
 pub fn encode(text: &str) -> Result<String, Refusal> {
-    let mut out = marker::legend(HOW);
+    // Below a commit without its files, all that is set in is its message.
+    [Form::Plain, Form::SetIn]
+        .into_iter()
+        .map(|form| {
+            let coded = encode_as(text, form);
+            if text.len() <= coded.len() {
+                return Err(Refusal::NoGain);
+            }
+            let same = decode_as(&coded, form, text.len()).as_deref() == Some(text);
+            if same { Ok(coded) } else { Err(Refusal::NotVerified) }
+        })
+        .reduce(|first, second| first.or(second))
+        .unwrap_or(Err(Refusal::NoGain))
+}
+
+/// How messages stand below their commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Without the four blanks before each line.
+    Plain,
+    /// As git prints them.
+    SetIn,
+}
+
+impl Form {
+    fn legend(self) -> String {
+        match self {
+            Form::Plain => marker::legend(&format!("{HOW}{UNSET}")),
+            Form::SetIn => marker::legend(HOW),
+        }
+    }
+}
+
+fn encode_as(text: &str, form: Form) -> String {
+    let mut out = form.legend();
     out.reserve(text.len());
+    let mut known: HashMap<&str, &str> = HashMap::new();
     let (mut author, mut head, mut after_date) = ("", false, false);
     for line in text.split('\n') {
+        let past_date = std::mem::replace(&mut after_date, false);
         if commit(line).is_some() {
             head = true;
         } else if head && line.starts_with("Author:") {
@@ -82,60 +121,79 @@ pub fn encode(text: &str) -> Result<String, Refusal> {
                 continue;
             }
             author = line;
-        } else if head && is_date(line) {
-            (head, after_date) = (false, true);
+            let name = named(line);
             out.push('\n');
-            out.push_str(line);
+            out.push_str(if known.get(name) == Some(&line) { name } else { line });
+            known.entry(name).or_insert(line);
             continue;
-        } else if after_date && line.is_empty() {
-            after_date = false;
+        } else if head && is_date(line) {
+            head = false;
+            after_date = true;
+        } else if past_date && line.is_empty() {
+            continue;
+        } else if form == Form::Plain && !head {
+            out.push('\n');
+            out.push_str(line.strip_prefix(SET_IN).unwrap_or(line));
             continue;
         }
-        after_date = false;
         out.push('\n');
         out.push_str(line);
     }
-    if text.len() <= out.len() {
-        return Err(Refusal::NoGain);
-    }
-    if decode_within(&out, text.len()).as_deref() == Some(text) { Ok(out) } else { Err(Refusal::NotVerified) }
+    out
+}
+
+/// `Author: Ana Souza` of `Author: Ana Souza <ana@ferry.dev>`.
+fn named(author: &str) -> &str {
+    author.split(" <").next().unwrap_or(author)
 }
 
 /// The text that [`encode`] told; `None` for what it has not made.
 #[cfg(test)]
 pub fn decode(coded: &str) -> Option<String> {
-    decode_within(coded, 256 << 20)
+    [Form::Plain, Form::SetIn].into_iter().find_map(|form| decode_as(coded, form, 256 << 20))
 }
 
-fn decode_within(coded: &str, most: usize) -> Option<String> {
-    let body = coded.strip_prefix(&marker::legend(HOW))?.strip_prefix('\n')?;
+fn decode_as(coded: &str, form: Form, most: usize) -> Option<String> {
+    let body = coded.strip_prefix(&form.legend())?.strip_prefix('\n')?;
     let mut text = String::with_capacity(most.min(coded.len() * 2));
-    let (mut author, mut head, mut named) = ("", false, false);
-    for (order, line) in body.split('\n').enumerate() {
+    let mut known: HashMap<&str, &str> = HashMap::new();
+    // A head is read up to its date; before the first one, nothing is a message.
+    let (mut author, mut head, mut told, mut begun) = ("", false, false, false);
+    let mut lines = body.split('\n').peekable();
+    let mut first = true;
+    while let Some(line) = lines.next() {
         if most < text.len() {
             return None;
         }
-        if order != 0 {
+        if !std::mem::take(&mut first) {
             text.push('\n');
         }
         if commit(line).is_some() {
-            (head, named) = (true, false);
+            (head, told, begun) = (true, false, true);
+            text.push_str(line);
         } else if head && line.starts_with("Author:") {
-            (author, named) = (line, true);
+            author = known.get(line).copied().unwrap_or(line);
+            known.entry(named(author)).or_insert(author);
+            told = true;
+            text.push_str(author);
         } else if head && (is_date(line) || line.starts_with("AuthorDate:")) {
-            if !named {
+            if !told {
                 text.push_str(author);
                 text.push('\n');
-                named = true;
+                told = true;
             }
+            text.push_str(line);
             if is_date(line) {
-                text.push_str(line);
                 text.push('\n');
                 head = false;
-                continue;
             }
+        } else {
+            let ends = line.is_empty() && lines.peek().is_none_or(|next| commit(next).is_some());
+            if form == Form::Plain && begun && !head && !ends {
+                text.push_str(SET_IN);
+            }
+            text.push_str(line);
         }
-        text.push_str(line);
     }
     Some(text)
 }
@@ -325,9 +383,27 @@ mod tests {
         let coded = encode(&text).expect("shorter");
         assert_eq!(decode(&coded).as_deref(), Some(text.as_str()));
         assert_eq!(coded.matches("Author: Ana").count(), 1);
+        assert!(!coded.contains("\n    "), "messages are not set in");
         let odd = text.replace("\n\n    Carry load 7 ", "\n    Carry load 7 ");
         assert_eq!(encode(&odd), Err(Refusal::NotVerified));
         assert!(encode(&log(1)).is_err());
+        let files = text.replace("each.\n", "each.\n\n src/ferry.rs | 2 +-\n");
+        let coded = encode(&files).expect("shorter");
+        assert_eq!(decode(&coded), Some(files));
+        assert!(coded.contains("\n    Carry load 3 "), "files are told apart from messages");
+        let two: String = log(40)
+            .replace("load 7 over", "x")
+            .split_inclusive("\n\ncommit ")
+            .enumerate()
+            .map(
+                |(n, part)| {
+                    if n % 2 == 0 { part.to_owned() } else { part.replace("Ana Souza <ana", "Bo Lind <bo") }
+                },
+            )
+            .collect();
+        let coded = encode(&two).expect("shorter");
+        assert_eq!((coded.matches("<ana@").count(), coded.matches("Author: Ana Souza\n").count()), (1, 19));
+        assert_eq!(decode(&coded), Some(two));
     }
 
     #[test]

@@ -25,11 +25,11 @@ pub fn fits(sample: &Sample<'_>) -> bool {
     let starts = |start: &str| sample.lines.iter().any(|line| line.starts_with(start));
     let hunks = sample.lines.iter().filter(|line| is_hunk(line)).count();
     let named = starts("diff --git ") || starts("diff --cc ") || starts("--- ") && starts("+++ ");
-    let few = |count: usize| sample.lines.len() <= count * 4 / 3;
+    let most = |count: usize| 3 <= count && sample.lines.len() <= count * 4 / 3;
     let commits = || sample.lines.iter().filter(|line| history::commit(line).is_some()).count();
     let by = || sample.lines.iter().filter(|line| line.starts_with("Author: ")).count();
     0 < hunks && named
-        || few(sample.lines.iter().filter(|line| blame::is_line(line)).count())
+        || most(sample.lines.iter().filter(|line| blame::is_line(line)).count())
         || 0 < commits() && commits() <= by() * 2 && (starts("Date: ") || starts("AuthorDate: "))
 }
 

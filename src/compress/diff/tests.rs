@@ -122,3 +122,26 @@ proptest! {
         prop_assert_eq!(sent(&text, &query), short);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn a_hunk_is_shown_whole_under_its_files_head_or_not_at_all(sizes in proptest::collection::vec(1..30_usize, 1..12), query in "(stage_[0-9]|limit|[a-z]{0,5})") {
+        let text: String = sizes.iter().enumerate().map(|(n, hunks)| source(&format!("src/part{n}.rs"), *hunks)).collect();
+        let short = sent(&text, &query);
+        let kept: String = short.lines().filter(|line| !marker::is_marker(line)).map(|line| format!("{line}\n")).collect();
+        let lines = Lines::raw(&kept).expect("short");
+        let patch = patch::Patch::of(&lines);
+        let within: usize = patch.files.iter().map(|file| file.lines.len()).sum();
+        prop_assert_eq!(within, lines.len(), "nothing stands outside of a file: {}", kept);
+        for file in &patch.files {
+            prop_assert!(!file.hunks.is_empty(), "a head without a hunk: {}", kept);
+            for hunk in patch.of_file(file) {
+                prop_assert!(hunk.plain && hunk.lines.len() == 9, "{}", kept);
+                let whole: String =
+                    hunk.lines.clone().map(|line| lines.get(line).to_owned() + "\n").collect();
+                prop_assert!(text.contains(&whole), "{}", kept);
+            }
+        }
+    }
+}

@@ -70,6 +70,12 @@ pub fn changed(lines: &Lines<'_>, hunk: &Hunk) -> String {
     told
 }
 
+/// The bytes of [`changed`].
+pub fn changed_bytes(lines: &Lines<'_>, hunk: &Hunk) -> usize {
+    let head = lines.get(hunk.lines.start).len().min(SOURCE_LINE);
+    changed_lines(lines, hunk).fold(head, |bytes, line| bytes + LINE.len() + line.len().min(SOURCE_LINE))
+}
+
 /// The lines of a hunk that are added or removed.
 pub fn changed_lines<'l>(lines: &'l Lines<'_>, hunk: &Hunk) -> impl Iterator<Item = &'l str> {
     hunk.lines.clone().skip(1).map(|line| lines.get(line)).filter(|line| line.starts_with(['+', '-', '\\']))
