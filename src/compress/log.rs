@@ -37,8 +37,14 @@ pub(super) fn shorten(
     // Generously at first: what fits is shown. Only where that would be much is less shown.
     let measures = Measure::of(allowance.effort, hint);
     let mut keep = Vec::new();
+    let trouble: usize = (0..lines.len())
+        .filter(|&line| digest.signs[line].is_trouble())
+        .map(|line| lines.get(line).len())
+        .sum();
     for (measure, part) in measures.iter().zip(PARTS) {
-        keep = choose(&digest, hint, measure);
+        // Where errors are a small part of a text, they are what is asked about.
+        let errors = if trouble * TROUBLE <= text.len() { measures[0].errors } else { measure.errors };
+        keep = choose(&digest, hint, &Measure { errors, ..*measure });
         if fits(&lines, &keep, part) {
             break;
         }
@@ -64,6 +70,12 @@ const LEAST: u32 = 3;
 
 /// What is shown of a log by each measure fits when it is one part of so many of its bytes.
 const PARTS: [usize; 4] = [7, 6, 4, 1];
+
+/// Lines that speak of errors are a small part of a text when they are one in so many of its bytes.
+const TROUBLE: usize = 6;
+
+/// One line in so many of a pattern, and two more, may be shown for being odd.
+const ODD_OF: usize = 8;
 
 /// True when the kept lines are few enough to leave it at that.
 fn fits(lines: &Lines<'_>, keep: &[bool], part: usize) -> bool {
@@ -99,7 +111,7 @@ impl Measure {
             Measure { head: 5, tail: 12, around: 2, rare: 5, warnings: 12, errors: 48, odd: 48, asked: 32 },
             Measure { head: 4, tail: 8, around: 2, rare: 3, warnings: 6, errors: 32, odd: 24, asked: 24 },
             Measure { head: 3, tail: 6, around: 1, rare: 3, warnings: 3, errors: 20, odd: 12, asked: 16 },
-            Measure { head: 2, tail: 4, around: 1, rare: 2, warnings: 2, errors: 8, odd: 6, asked: 12 },
+            Measure { head: 2, tail: 4, around: 1, rare: 2, warnings: 2, errors: 16, odd: 6, asked: 12 },
             Measure { head: 1, tail: 3, around: 0, rare: 1, warnings: 1, errors: 4, odd: 4, asked: 8 },
         ];
         let measures = match effort {
@@ -135,7 +147,11 @@ fn choose(digest: &Digest<'_>, hint: &Hint<'_>, measure: &Measure) -> Vec<bool> 
             its[..begins].iter().chain(its.last()).for_each(|&line| keep[line as usize] = true);
         }
         if let Some(detail) = &digest.details[pattern] {
-            detail.odd.iter().take(measure.odd).for_each(|&line| keep[line as usize] = true);
+            detail
+                .odd
+                .iter()
+                .take(measure.odd.min(its.len() / ODD_OF + 2))
+                .for_each(|&line| keep[line as usize] = true);
         }
     }
     // Frames are chosen by their trace alone; messages above and below them are lines like any other.
@@ -155,6 +171,11 @@ fn choose(digest: &Digest<'_>, hint: &Hint<'_>, measure: &Measure) -> Vec<bool> 
     let chosen: Vec<usize> =
         (0..count).filter(|&line| keep[line] && Sign::Warning <= digest.signs[line]).collect();
     for line in chosen {
+        // What stands round the third of its kind stood round the first two.
+        let its = digest.members.of(digest.patterns.of_line[line] as usize);
+        if !its[..its.len().min(2)].contains(&(line as u32)) {
+            continue;
+        }
         let around = if digest.signs[line].is_trouble() { measure.around } else { measure.around / 2 };
         digest.show_around(&mut keep, line, around, around);
     }
