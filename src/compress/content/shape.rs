@@ -84,6 +84,9 @@ pub fn of(text: &str) -> Kind {
         return Kind::Json;
     }
     let sample = Sample::of(trimmed);
+    if search::is_headed(sample.lines.iter().map(AsRef::as_ref)) {
+        return Kind::Search;
+    }
     let table = table::surely_fits(&sample);
     if sample.numbered() && !table {
         return Kind::Read;
@@ -124,7 +127,8 @@ pub fn of(text: &str) -> Kind {
 pub fn has_hits(text: &str) -> bool {
     let sample = Sample::of(text);
     let hits = sample.lines.iter().filter(|line| search::is_hit(line)).count();
-    !sample.lines.is_empty() && sample.lines.len() <= hits * 2
+    let headed = search::is_headed(sample.lines.iter().map(AsRef::as_ref));
+    headed || !sample.lines.is_empty() && sample.lines.len() <= hits * 2
 }
 
 /// True for a JSON array of eight objects or more.

@@ -23,6 +23,7 @@ pub mod terminal;
 pub mod token;
 pub mod trace;
 pub mod verify;
+pub mod weight;
 pub mod write;
 
 pub use digest::Digest;

@@ -175,7 +175,8 @@ pub fn encode(text: &str, whole: impl Fn(usize) -> bool) -> Result<String, Refus
                 layout.write(&table, line, &mut out);
                 // What would be read in another way stands as it is.
                 back.clear();
-                same = layout.read(&out[start..]).is_some_and(|cells| {
+                let read = layout.read(&out[start..]).filter(|_| !out[start..].starts_with(OTHER));
+                same = read.is_some_and(|cells| {
                     layout.render(&cells, &widest, &mut back);
                     back == its
                 });

@@ -1,15 +1,22 @@
 //! A listing with gaps: the chosen rows as they stand, the others named where they stood.
 
-use super::super::lines::{Lines, write};
+use super::super::lines::{Lines, weight, write};
 use super::columns::Table;
+use super::tree::Tree;
 use super::{Measure, odd, paths, rows::Cut, series};
 use crate::marker::Markers;
 use crate::text::counted;
 use std::collections::HashMap;
 use std::ops::Range;
 
+/// What a marker weighs without the names in it.
+const MARKER: usize = 22;
 /// Bytes of a name in a marker.
 const LONGEST_NAME: usize = 60;
+/// Columns that are told with the name, where there is room.
+const MORE: usize = 3;
+/// The score of a column that is worth it.
+const TELLING: u32 = 8;
 /// Values of a column that are counted in the legend.
 const VALUES: usize = 6;
 
@@ -23,16 +30,25 @@ pub fn write(
 ) -> String {
     write::close_small_gaps(lines, &mut keep);
     let table = table.filter(|table| table.lines.len() == lines.len());
-    let budget = lines.text().len() / measure.names;
     let gaps = write::gaps(&keep);
+    let left_out: usize = gaps.iter().flat_map(Range::clone).map(|line| weight::of(lines.get(line))).sum();
+    let whole = weight::of(lines.text());
+    let shown = whole.saturating_sub(left_out) + gaps.len() * MARKER;
+    let budget = (whole * measure.shown / 100).saturating_sub(shown);
     let left: usize = gaps.iter().map(Range::len).sum();
     let legends = table.map_or_else(Vec::new, |table| summary(table, left));
-    let naming = Naming::of(lines, table, &gaps, budget);
+    let tree = Tree::of(lines.text());
+    let naming = match &tree {
+        Some(tree) => Naming::of_tree(tree, &keep),
+        None => Naming::of(lines, table, &gaps, budget),
+    };
     write::write(lines, &keep, &legends, markers, |gap| naming.tell(lines, table, gap))
 }
 
 /// How rows are named.
-enum Naming {
+enum Naming<'t> {
+    /// By what a tree says, each once: what it says, and which lines are told.
+    Tree(&'t Tree<'t>, Vec<bool>),
     /// By the cells of these columns.
     Cells(Vec<usize>),
     /// By folders, with every name.
@@ -43,15 +59,36 @@ enum Naming {
     Endings,
 }
 
-impl Naming {
-    /// The fullest naming that is within `budget` bytes.
-    fn of(lines: &Lines<'_>, table: Option<&Table<'_>>, gaps: &[Range<usize>], budget: usize) -> Naming {
-        let mut tries: Vec<Naming> = Vec::new();
+impl<'t> Naming<'t> {
+    /// What stands in a tree is told where it stands first.
+    fn of_tree(tree: &'t Tree<'t>, keep: &[bool]) -> Naming<'t> {
+        let name = |said: &'t str| said.strip_suffix(" deduped").or_else(|| said.strip_suffix(" (*)"));
+        // What is told somewhere need not be told where it repeats.
+        let mut known: HashMap<&str, bool> = HashMap::new();
+        for (entry, kept) in tree.entries.iter().zip(keep).filter(|(entry, _)| name(entry.said).is_none()) {
+            *known.entry(entry.said).or_default() |= *kept;
+        }
+        let told = tree
+            .entries
+            .iter()
+            .map(|entry| match name(entry.said) {
+                Some(name) if known.contains_key(name) => false,
+                _ => !std::mem::replace(known.entry(entry.said).or_default(), true),
+            })
+            .collect();
+        Naming::Tree(tree, told)
+    }
+
+    /// The fullest naming that weighs `budget` or less.
+    fn of(lines: &Lines<'_>, table: Option<&Table<'_>>, gaps: &[Range<usize>], budget: usize) -> Naming<'t> {
+        let mut tries: Vec<Naming<'t>> = Vec::new();
         match table {
             Some(table) => {
                 let names = naming_columns(table);
                 for count in (1..=names.len()).rev() {
-                    tries.push(Naming::Cells(names[..count].to_vec()));
+                    let mut columns = names[..count].to_vec();
+                    columns.sort_unstable();
+                    tries.push(Naming::Cells(columns));
                 }
             }
             None => {
@@ -59,9 +96,13 @@ impl Naming {
                 tries.extend([6, 4, 3, 2, 1].map(Naming::Folders));
             }
         }
-        for naming in tries {
-            let length: usize = gaps.iter().map(|gap| naming.tell(lines, table, gap.clone()).len()).sum();
-            if length <= budget {
+        let least = matches!(tries.last(), Some(Naming::Cells(_)));
+        let last = tries.len().saturating_sub(1);
+        for (order, naming) in tries.into_iter().enumerate() {
+            let length: usize =
+                gaps.iter().map(|gap| weight::of(&naming.tell(lines, table, gap.clone()))).sum();
+            // A row's name is told in any case.
+            if length <= budget || least && order == last {
                 return naming;
             }
         }
@@ -93,11 +134,43 @@ impl Naming {
                     told
                 }
             }
+            (Naming::Tree(tree, told), _) => of_tree(tree, told, gap),
             (Naming::Names, _) => paths::tell(&gap.map(|line| lines.get(line)).collect::<Vec<_>>()),
             (Naming::Folders(depth), _) => folders(lines, gap, *depth),
             _ => endings(gap.map(|line| lines.get(line))),
         }
     }
+}
+
+/// What a tree says in a gap: `a: b c`, where b and c are below a.
+fn of_tree(tree: &Tree<'_>, told: &[bool], gap: Range<usize>) -> String {
+    let mut out = String::new();
+    let mut repeated = 0;
+    let commas = gap.clone().any(|line| told[line] && tree.entries[line].said.contains(' '));
+    for line in gap {
+        let entry = &tree.entries[line];
+        if !told[line] && !entry.open {
+            repeated += 1;
+            continue;
+        }
+        if !out.is_empty() && !out.ends_with(' ') {
+            out.push_str(match (entry.open, commas) {
+                (true, _) => "; ",
+                (false, true) => ", ",
+                (false, false) => " ",
+            });
+        }
+        out.push_str(entry.said);
+        if entry.open {
+            out.push_str(": ");
+        }
+    }
+    let mut out = out.trim_end_matches([' ', ':']).to_owned();
+    if 0 < repeated {
+        let said = if out.is_empty() { "" } else { "; " };
+        out.push_str(&format!("{said}{repeated} that are named elsewhere"));
+    }
+    out
 }
 
 /// Folders to some depth, with the number of entries in each.
@@ -163,7 +236,10 @@ fn naming_columns(table: &Table<'_>) -> Vec<usize> {
         scored.push((score, column));
     }
     scored.sort_by(|left, right| right.0.cmp(&left.0).then(left.1.cmp(&right.1)));
-    scored.first().map(|(_, column)| *column).into_iter().collect()
+    // After the name, what is different in most rows.
+    let (first, rest) = scored.split_at(scored.len().min(1));
+    let more = rest.iter().filter(|(score, _)| TELLING <= *score).take(MORE);
+    first.iter().chain(more).map(|(_, column)| *column).collect()
 }
 
 /// What the columns of few values hold, for the legend.

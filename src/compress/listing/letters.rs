@@ -1,8 +1,8 @@
 //! What stands in columns of many rows, told once and named by a letter.
 
+use super::super::lines::weight;
 use super::columns::Table;
 use super::rows::Cut;
-use super::weight;
 use std::collections::HashMap;
 
 /// Letters there are.

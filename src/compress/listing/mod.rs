@@ -16,7 +16,7 @@ mod paths;
 mod rows;
 mod series;
 mod shape;
-mod weight;
+mod tree;
 
 use super::content::Sample;
 use super::lines::{Lines, question, verify, write};
@@ -32,23 +32,29 @@ pub fn fits(sample: &Sample<'_>) -> bool {
 /// How much is shown.
 #[derive(Clone, Copy, Debug)]
 struct Measure {
-    /// Bytes of a told listing that is shown whole.
+    /// Bytes of a listing told by columns that is shown whole.
     enough: usize,
+    /// The same, of one told by folders or as a tree: every name is in view there.
+    enough_names: usize,
     /// Lines at the start and at the end.
     ends: (usize, usize),
     /// Lines that match the question.
     asked: usize,
     /// One part of so many rows may be shown as odd, or a few.
     odd: usize,
-    /// One part of so many bytes may be the names of what is left out.
-    names: usize,
+    /// So much of a hundred tokens may be shown.
+    shown: usize,
 }
 
 impl Measure {
     fn of(effort: Effort) -> Measure {
         match effort {
-            Effort::Balanced => Measure { enough: 6_000, ends: (3, 2), asked: 40, odd: 8, names: 3 },
-            Effort::Aggressive => Measure { enough: 3_000, ends: (2, 1), asked: 24, odd: 16, names: 8 },
+            Effort::Balanced => {
+                Measure { enough: 5_000, enough_names: 24_000, ends: (3, 2), asked: 40, odd: 10, shown: 40 }
+            }
+            Effort::Aggressive => {
+                Measure { enough: 3_000, enough_names: 6_000, ends: (2, 1), asked: 24, odd: 20, shown: 20 }
+            }
         }
     }
 }
@@ -65,14 +71,16 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
         keep[line as usize] = true;
     }
     let table = Table::of(lines.text());
-    odd::mark(&lines, table.as_ref(), measure.odd, &mut keep);
+    odd::mark(&lines, table.as_ref(), measure.odd, hint.query, &mut keep);
     let count = lines.len();
     keep[..measure.ends.0.min(count)].fill(true);
     keep[count - measure.ends.1.min(count)..].fill(true);
     let told = tell(text, |line| keep.get(line).copied().unwrap_or(true));
     let shortest = told.as_ref().map_or(text.len(), |(told, _)| told.len());
+    let by_names = told.as_ref().map_or(table.is_none(), |(_, how)| *how != "listing-columns");
+    let enough = if by_names { measure.enough_names } else { measure.enough };
     if let Loss::KeptUnder(key) = allowance.loss
-        && measure.enough < shortest
+        && enough < shortest
     {
         let chosen = gaps::write(&lines, table.as_ref(), keep, &measure, &mut allowance.markers(key));
         // Where hardly less is shown, nothing is left out.
@@ -94,6 +102,7 @@ fn tell(text: &str, whole: impl Fn(usize) -> bool) -> Result<(String, &'static s
     let told = [
         (paths::encode(text, &whole), "listing-folders"),
         (columns::encode(text, &whole), "listing-columns"),
+        (tree::encode(text, &whole), "listing-tree"),
     ];
     let shortest = told
         .into_iter()

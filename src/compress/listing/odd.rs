@@ -20,7 +20,8 @@ const TOP: usize = 3;
 const FAR: f64 = 8.0;
 
 /// Marks the odd lines of a listing, of `part` rows one at most.
-pub fn mark(lines: &Lines<'_>, table: Option<&Table<'_>>, part: usize, keep: &mut [bool]) {
+pub fn mark(lines: &Lines<'_>, table: Option<&Table<'_>>, part: usize, question: &str, keep: &mut [bool]) {
+    let asked = asks_for_extremes(question);
     let mut budget = LEAST.max(lines.len() / part);
     let mut show = |line: usize| {
         if !keep[line] && 0 < budget {
@@ -48,15 +49,60 @@ pub fn mark(lines: &Lines<'_>, table: Option<&Table<'_>>, part: usize, keep: &mu
                 rare(column).into_iter().for_each(|row| show(rows[row]));
             }
             for column in &columns {
-                extremes(column).into_iter().for_each(|row| show(rows[row]));
+                extremes(column, asked).into_iter().for_each(|row| show(rows[row]));
             }
             dated(&columns).into_iter().for_each(|row| show(rows[row]));
         }
         _ => {
+            (0..lines.len()).filter(|line| is_stray(lines.get(*line))).for_each(&mut show);
             let endings: Vec<&str> = lines.iter().map(ending).collect();
             rare(&endings).into_iter().for_each(&mut show);
         }
     }
+}
+
+/// True for a question about the biggest, the newest, the most.
+fn asks_for_extremes(question: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "most", "biggest", "largest", "highest", "top", "longest", "heaviest", "slowest", "oldest", "newest",
+        "latest", "recent", "recently", "largest", "big", "large", "huge", "space", "memory", "cpu", "load",
+        "size", "full", "busy", "busiest", "least", "smallest", "lowest",
+    ];
+    question
+        .split(|each: char| !each.is_ascii_alphabetic())
+        .any(|word| WORDS.iter().any(|its| its.eq_ignore_ascii_case(word)))
+}
+
+/// A file that hardly belongs where it is: a copy, a dump, a secret.
+fn is_stray(path: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "backup",
+        "bak",
+        "orig",
+        "rej",
+        "swp",
+        "tmp",
+        "dump",
+        "secret",
+        "secrets",
+        "credential",
+        "credentials",
+        "password",
+        "passwords",
+        "pem",
+        "pfx",
+        "p12",
+        "env",
+        "rsa",
+        "ed25519",
+        "copy",
+        "old",
+        "core",
+    ];
+    let name = path.rsplit(['/', '\\', ' ', '\t']).next().unwrap_or("");
+    let mut words = name.split(|each: char| !each.is_ascii_alphanumeric());
+    let stray = words.any(|word| WORDS.iter().any(|its| its.eq_ignore_ascii_case(word)));
+    stray && (name.starts_with('.') || name.contains(['.', '~']))
 }
 
 /// What a file's name ends with, from its last dot on.
@@ -76,17 +122,23 @@ fn rare(cells: &[&str]) -> Vec<usize> {
     }
     let few = (cells.len() / 50).max(2);
     let odd: Vec<usize> = (0..cells.len()).filter(|row| counts[cells[*row]] <= few).collect();
+    // Where hardly a value is common, none is odd.
+    if OF_COLUMN.max(cells.len() / 10) < odd.len() {
+        return Vec::new();
+    }
     if odd.len() <= OF_COLUMN {
         return odd;
     }
-    // One of each; of very many different ones, none.
+    // One of each first.
     let mut seen: HashMap<&str, ()> = HashMap::new();
-    let first: Vec<usize> = odd.into_iter().filter(|row| seen.insert(cells[*row], ()).is_none()).collect();
-    if first.len() <= OF_COLUMN * 2 && first.len() * 8 <= cells.len() { first } else { Vec::new() }
+    let (mut first, more): (Vec<usize>, Vec<usize>) =
+        odd.into_iter().partition(|row| seen.insert(cells[*row], ()).is_none());
+    first.extend(more);
+    first
 }
 
 /// Rows with the greatest numbers of a column, and those far from its middle.
-fn extremes(cells: &[&str]) -> Vec<usize> {
+fn extremes(cells: &[&str], asked: bool) -> Vec<usize> {
     let mut numbers: Vec<(f64, usize)> =
         cells.iter().enumerate().filter_map(|(row, cell)| number(cell).map(|number| (number, row))).collect();
     if numbers.len() < 4 || numbers.len() * 10 < cells.len() * 8 {
@@ -104,7 +156,7 @@ fn extremes(cells: &[&str]) -> Vec<usize> {
     let mut odd: Vec<usize> = Vec::new();
     for (place, (number, row)) in numbers.iter().rev().enumerate() {
         let far = FAR * usual < (number - middle).abs();
-        let top = place < TOP && middle < *number;
+        let top = place < if asked { TOP } else { 1 } && middle < *number;
         if (far || top) && odd.len() < OF_COLUMN / 2 {
             odd.push(*row);
         }
@@ -253,7 +305,7 @@ mod tests {
         let mut cells: Vec<&str> = numbers.iter().map(String::as_str).collect();
         cells[20] = "9000";
         cells[30] = "0";
-        let odd = extremes(&cells);
+        let odd = extremes(&cells, false);
         assert!(odd.contains(&20) && odd.contains(&30), "{odd:?}");
     }
 }

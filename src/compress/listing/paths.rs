@@ -30,6 +30,8 @@ const OTHER: &str = "| ";
 const MOST_PREFIXES: usize = 8;
 /// Bytes of one.
 const LONGEST_PREFIX: usize = 40;
+/// Bytes that telling by folder must save: for less, whole paths are easier to look for and to copy.
+const WORTH: usize = 1_800;
 /// Names in one line.
 const LONGEST_RUN: usize = 200;
 
@@ -92,7 +94,7 @@ pub fn encode(text: &str, whole: impl Fn(usize) -> bool) -> Result<String, Refus
     if !text.ends_with('\n') {
         out.pop();
     }
-    if text.len() <= out.len() {
+    if text.len() < out.len() + WORTH {
         return Err(Refusal::NoGain);
     }
     if decode_within(&out, text.len()).as_deref() == Some(text) { Ok(out) } else { Err(Refusal::NotVerified) }
@@ -430,6 +432,7 @@ mod tests {
 /home/me/project/docs/img_005.png
 /home/me/project/docs/img_007.png
 ";
+        let text = &format!("{text}{}", "/home/me/project/src/wire/same.rs\n".repeat(90));
         insta::assert_snapshot!(told(text), @"
         [headroom: nothing left out; paths by folder: `a/b c d` is a/b, a/c and a/d, `a: b` is a and a/b; all are below /home/me/project/]
         /home/me/project: src
@@ -439,6 +442,7 @@ mod tests {
         src/wire/json.rs openai.rs
         | /home/me/project/docs/a file with blanks.md
         docs/img_001.png..img_005.png img_007.png
+        src/wire/same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs same.rs
         ");
     }
 
@@ -449,7 +453,7 @@ mod tests {
             text.push_str(&format!("\tmodified:   src/deeply/nested/wire/{name}.rs\n"));
         }
         text.push_str("\nUntracked files:\n");
-        for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        for name in ('a'..='z').chain('A'..='Z').chain('ä'..='ü') {
             text.push_str(&format!("    src/deeply/nested/folder/part_{name}.rs\n"));
         }
         insta::assert_snapshot!(told(&text), @"
@@ -459,7 +463,7 @@ mod tests {
         	modified:   src/deeply/nested/wire/anthropic.rs sse.rs json.rs usage.rs
         | 
         | Untracked files:
-            src/deeply/nested/folder/part_a.rs part_b.rs part_c.rs part_d.rs part_e.rs part_f.rs part_g.rs part_h.rs
+            src/deeply/nested/folder/part_a.rs part_b.rs part_c.rs part_d.rs part_e.rs part_f.rs part_g.rs part_h.rs part_i.rs part_j.rs part_k.rs part_l.rs part_m.rs part_n.rs part_o.rs part_p.rs part_q.rs part_r.rs part_s.rs part_t.rs part_u.rs part_v.rs part_w.rs part_x.rs part_y.rs part_z.rs part_A.rs part_B.rs part_C.rs part_D.rs part_E.rs part_F.rs part_G.rs part_H.rs part_I.rs part_J.rs part_K.rs part_L.rs part_M.rs part_N.rs part_O.rs part_P.rs part_Q.rs part_R.rs part_S.rs part_T.rs part_U.rs part_V.rs part_W.rs part_X.rs part_Y.rs part_Z.rs part_ä.rs part_å.rs part_æ.rs part_ç.rs part_è.rs part_é.rs part_ê.rs part_ë.rs part_ì.rs part_í.rs part_î.rs part_ï.rs part_ð.rs part_ñ.rs part_ò.rs part_ó.rs part_ô.rs part_õ.rs part_ö.rs part_÷.rs part_ø.rs part_ù.rs part_ú.rs part_û.rs part_ü.rs
         ");
     }
 

@@ -10,17 +10,23 @@ const FEW: usize = 8;
 pub fn is_listing(sample: &Sample<'_>) -> bool {
     let lines = &sample.lines;
     let most = |count: usize| FEW <= lines.len() && lines.len() * 4 <= count * 5;
-    if lines.iter().any(|line| is_drawn(line)) {
-        return false;
-    }
-    most(lines.iter().filter(|line| is_path(line)).count())
+    most(lines.iter().filter(|line| is_drawn(line)).count())
+        || is_status(lines)
+        || most(lines.iter().filter(|line| is_path(line)).count())
         || most(lines.iter().filter(|line| is_long(line)).count())
         || is_table(sample)
 }
 
+/// `git status`, in words.
+fn is_status(lines: &[std::borrow::Cow<'_, str>]) -> bool {
+    FEW <= lines.len()
+        && (lines[0].starts_with("On branch ") || lines[0].starts_with("HEAD detached at "))
+        && lines.iter().any(|line| line.starts_with("Changes ") || line.starts_with("Untracked files"))
+}
+
 /// A line of a drawn tree.
 pub fn is_drawn(line: &str) -> bool {
-    line.contains("── ") || line.contains("─┬ ") || line.contains("|-- ") || line.contains("`-- ")
+    ["── ", "─┬ ", "├─ ", "└─ ", "|-- ", "`-- ", "+--- ", "\\--- "].iter().any(|branch| line.contains(branch))
 }
 
 /// `src/a.rs`, `?? src/a.rs`, `4.0K\tsrc`.

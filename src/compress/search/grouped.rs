@@ -1,17 +1,14 @@
 //! Hits grouped under their files: the same bytes, told once.
 //!
 //! ```text
-//! [headroom: 3 matches in 2 files, grouped: below a file's name, `12:` is the match in its line 12]
-//! src/a.rs
-//! 3:fn a()
+//! [headroom: nothing left out; 4 matches in 2 files, grouped: `12:` without a name is in the file above]
+//! src/a.rs:3:fn a()
 //! 7,9:}
-//! src/b.rs
-//! 9:fn b()
+//! src/b.rs:9:fn b()
 //! ```
 //!
-//! A line is a hit when it begins with numbers and `:` or `-` (in the form
-//! without numbers: with `:`), is `--` between groups, is other text after `| `,
-//! and is a file's name otherwise.
+//! The first hit of a file stands whole, as do those that the caller names. A
+//! line after `| ` is no hit; after `@ ` stands a name that can't be read before a hit.
 
 use super::hit::{self, Hit};
 use crate::marker;
@@ -23,11 +20,13 @@ use std::collections::HashSet;
 const ROOT: &str = "; all names are below ";
 /// What stands before a line that is no hit.
 const OTHER: &str = "| ";
+/// What stands before a name on a line of its own.
+const HEADING: &str = "@ ";
 /// Between groups of lines around matches.
 const BREAK: &str = "--";
-const NUMBERED: &str = "grouped: below a file's name, `12:` is the match in its line 12";
-const AROUND: &str = ", `12-` a line around one";
-const UNNUMBERED: &str = "grouped: below a file's name, each `:` begins a match in it";
+const NUMBERED: &str = "grouped: `12:` without a name is in the file above";
+const AROUND: &str = ", `12-` is a line around a match";
+const UNNUMBERED: &str = "grouped: `:` without a name is in the file above";
 
 /// A line of search output.
 #[derive(Clone, Copy, Debug)]
@@ -37,30 +36,51 @@ enum Line<'a> {
     Other(&'a str),
 }
 
-/// Groups `text`.
+/// Groups `text`; the lines that are `whole` stand whole.
 ///
 /// # Errors
 /// [`Refusal::NoGain`] when it is not made of hits; [`Refusal::NotVerified`] when decoding did not give it back.
-pub fn encode(text: &str) -> Result<String, Refusal> {
+pub fn encode(text: &str, whole: impl Fn(usize) -> bool) -> Result<String, Refusal> {
     let lines = read(text).ok_or(Refusal::NoGain)?;
-    let root = root(&lines, text.len());
+    let root = root(&lines);
+    let numbered = lines.iter().any(|line| matches!(line, Line::Hit(hit) if !hit.number.is_empty()));
     let mut body = String::with_capacity(text.len());
     let mut path = "";
-    let (mut matches, mut around, mut numbers) = (0, false, false);
+    let (mut matches, mut around) = (0, false);
     let mut files: HashSet<&str> = HashSet::new();
     let mut at = 0;
     while at < lines.len() {
         match lines[at] {
             Line::Hit(hit) => {
-                if hit.path != path {
+                let new = hit.path != path;
+                if new || whole(at) {
                     path = hit.path;
                     files.insert(path);
+                    matches += usize::from(hit.mark == ':');
+                    around |= hit.mark == '-';
+                    // Whole, if it is read as what it is; else below a heading.
+                    let under = if whole(at) { "" } else { root };
+                    let start = body.len();
+                    body.push_str(&hit.path[under.len()..]);
+                    write_rest(&hit, &mut body);
+                    let read = full(&body[start..], numbered);
+                    let written = Hit { path: &hit.path[under.len()..], ..hit };
+                    let clear = root.is_empty() || written.path.starts_with(root) == under.is_empty();
+                    if read == Some(written) && clear {
+                        at += 1;
+                        body.push('\n');
+                        continue;
+                    }
+                    body.truncate(start);
+                    matches -= usize::from(hit.mark == ':');
+                    body.push_str(HEADING);
                     body.push_str(&path[root.len()..]);
                     body.push('\n');
                 }
                 // The same text in hits that follow one another is written once.
                 let mut same = 1;
                 while !hit.number.is_empty()
+                    && !whole(at + same)
                     && matches!(lines.get(at + same), Some(Line::Hit(next)) if next.path == path && next.mark == hit.mark && next.text == hit.text)
                 {
                     same += 1;
@@ -74,7 +94,6 @@ pub fn encode(text: &str) -> Result<String, Refusal> {
                 body.push_str(hit.text);
                 matches += if hit.mark == ':' { same } else { 0 };
                 around |= hit.mark == '-';
-                numbers |= !hit.number.is_empty();
                 at += same;
             }
             Line::Break => {
@@ -93,11 +112,12 @@ pub fn encode(text: &str) -> Result<String, Refusal> {
         body.pop();
     }
     let plural = if matches == 1 { "match" } else { "matches" };
-    let how = if numbers { NUMBERED } else { UNNUMBERED };
+    let how = if numbered { NUMBERED } else { UNNUMBERED };
     let around = if around { AROUND } else { "" };
     let below = if root.is_empty() { String::new() } else { format!("{ROOT}{root}") };
     let files = counted(files.len(), "file");
-    let legend = marker::legend(&format!("{matches} {plural} in {files}, {how}{around}{below}"));
+    let legend =
+        marker::legend(&format!("nothing left out; {matches} {plural} in {files}, {how}{around}{below}"));
     let grouped = format!("{legend}\n{body}");
     if decode_within(&grouped, text.len()).as_deref() == Some(text) {
         Ok(grouped)
@@ -127,6 +147,8 @@ fn decode_within(grouped: &str, most: usize) -> Option<String> {
         if let Some(other) = line.strip_prefix(OTHER) {
             text.push_str(other);
             text.push_str(end);
+        } else if let Some(name) = line.strip_prefix(HEADING) {
+            path = name;
         } else if line == BREAK {
             text.push_str(BREAK);
             text.push_str(end);
@@ -146,11 +168,36 @@ fn decode_within(grouped: &str, most: usize) -> Option<String> {
                 text.push_str(its);
                 text.push_str(if each.peek().is_some() { "\n" } else { end });
             }
+        } else if let Some(hit) = full(line, numbered) {
+            let absolute = !root.is_empty() && hit.path.starts_with(root);
+            path = if absolute { &hit.path[root.len()..] } else { hit.path };
+            text.push_str(if absolute { "" } else { root });
+            text.push_str(line);
+            text.push_str(end);
         } else {
-            path = line;
+            return None;
         }
     }
     Some(text)
+}
+
+/// A hit that stands whole among grouped ones.
+fn full(line: &str, numbered: bool) -> Option<Hit<'_>> {
+    if line.starts_with(OTHER) || line.starts_with(HEADING) || line == BREAK || cut(line, numbered).is_some()
+    {
+        return None;
+    }
+    if numbered { hit::numbered(line, "", &HashSet::new()) } else { hit::unnumbered(line, "") }
+}
+
+/// What follows a hit's name.
+fn write_rest(hit: &Hit<'_>, into: &mut String) {
+    if !hit.number.is_empty() {
+        into.push(hit.mark);
+        into.push_str(hit.number);
+    }
+    into.push(hit.mark);
+    into.push_str(hit.text);
 }
 
 /// The numbers, the mark and the text of a grouped hit.
@@ -208,7 +255,7 @@ fn is_name(path: &str) -> bool {
 }
 
 /// The folder that all names share, when telling it once is worth it.
-fn root<'a>(lines: &[Line<'a>], length: usize) -> &'a str {
+fn root<'a>(lines: &[Line<'a>]) -> &'a str {
     let mut paths = lines.iter().filter_map(|line| match line {
         Line::Hit(hit) => Some(hit.path),
         _ => None,
@@ -229,8 +276,8 @@ fn root<'a>(lines: &[Line<'a>], length: usize) -> &'a str {
         Line::Hit(hit) => is_name(&hit.path[root.len()..]),
         _ => true,
     });
-    let absolute = root.starts_with(['/', '.']) || root.contains(":\\");
-    let saved = root.len() * (headings - 1);
-    let worth = if absolute { root.len() + ROOT.len() < saved } else { length / 12 < saved };
+    // A name that is no full path stays as it is: it may be looked for.
+    let absolute = root.starts_with('/') || root.get(1..3) == Some(":\\");
+    let worth = absolute && root.len() + ROOT.len() < root.len() * (headings - 1);
     if clear && worth { root } else { "" }
 }

@@ -1,4 +1,4 @@
-//! Search results: grouped under their files, exactly; of very many, the telling ones.
+//! Search results: grouped under their files, exactly; of many, the telling ones.
 //!
 //! *Invariant:* the grouped form decodes to the same bytes, and is decoded and
 //! compared before it is returned. *Invariant:* no file is ever left unnamed.
@@ -6,48 +6,82 @@
 mod choose;
 mod grouped;
 mod hit;
+mod relevance;
+mod results;
+mod snippet;
 
 pub use grouped::decode;
 pub use hit::is_hit;
+pub use results::is_headed;
 
-use super::{Allowance, Hint, Kind, LOSSY_FLOOR, Loss, Shortened};
+use super::lines::{Lines, weight};
+use super::{Allowance, Hint, Kind, Loss, Shortened};
 use crate::refusal::Refusal;
-use crate::tokens;
-use crate::units::Tokens;
+use results::Results;
 
-/// Grouped results of so many tokens or fewer are shown whole.
-const ENOUGH: Tokens = Tokens(4_000);
+/// Results that weigh so much or less are not worth leaving something out.
+const ENOUGH: usize = 1_800;
+/// Leaving something out must save so much more than grouping does.
+const BETTER: usize = 500;
+/// Bytes that grouping must save: for less, whole hits are easier to look for.
+const WORTH: usize = 500;
+/// Hits that stand whole in grouped results, one of so many.
+const WHOLE: usize = 6;
+/// Or so many.
+const FEW_WHOLE: usize = 10;
 
 /// Shortens `text`, or says why not.
 ///
 /// # Errors
 /// A [`Refusal`] when the text is not made of hits, or is not shorter when grouped.
 pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Result<Shortened, Refusal> {
-    let grouped = grouped::encode(text);
+    let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
+    let results = Results::of(&lines).ok_or(Refusal::NoGain)?;
+    let whole = whole(&results, hint);
+    let grouped = grouped::encode(text, |line| whole.get(line).copied().unwrap_or(false));
     if let Loss::KeptUnder(key) = allowance.loss {
-        // A token is rarely less than two bytes: short texts need no counting, nor do few hits.
-        let whole = grouped.as_deref().unwrap_or(text);
-        let long = || ENOUGH.0 as usize * 2 < whole.len() && ENOUGH < tokens::count(whole);
-        if choose::FEW < text.lines().count()
-            && long()
+        let exact = weight::of(grouped.as_deref().unwrap_or(text));
+        if ENOUGH < exact
             && let Some(chosen) = choose::choose(text, hint, allowance, key)?
+            && weight::of(&chosen) + BETTER < exact
         {
-            let saved = tokens::count(whole).saved_by(tokens::count(&chosen));
-            if saved.is_some_and(|saved| LOSSY_FLOOR <= saved) {
-                return Ok(Shortened {
-                    text: chosen,
-                    kind: Kind::Search,
-                    compressor: "search-chosen",
-                    left_out: true,
-                });
-            }
+            return Ok(Shortened {
+                text: chosen,
+                kind: Kind::Search,
+                compressor: "search-chosen",
+                left_out: true,
+            });
         }
     }
     let grouped = grouped?;
-    if text.len() <= grouped.len() {
+    if text.len() < grouped.len() + WORTH {
         return Err(Refusal::NoGain);
     }
     Ok(Shortened { text: grouped, kind: Kind::Search, compressor: "search-grouped", left_out: false })
+}
+
+/// Which hits stand whole when they are grouped: the first and the last, the last of each file, matches
+/// among the lines around them, and what has to do with the question.
+fn whole(results: &Results<'_>, hint: &Hint<'_>) -> Vec<bool> {
+    let mut whole = vec![false; results.hits.len()];
+    let around = results.hits.iter().flatten().filter(|hit| hit.mark == '-').count();
+    let mut last: Option<(usize, &str)> = None;
+    for (line, hit) in results.matches() {
+        whole[line] |= results.hits.len() <= around * 2;
+        if let Some((before, path)) = last.replace((line, hit.path)) {
+            whole[before] |= path != hit.path;
+        }
+    }
+    let hits = || (0..results.hits.len()).filter(|line| results.hits[*line].is_some());
+    for line in hits().next().into_iter().chain(hits().next_back()) {
+        whole[line] = true;
+    }
+    let scores = relevance::scores(results, hint.query);
+    let mut asked: Vec<usize> =
+        results.matches().map(|(line, _)| line).filter(|line| 0.0 < scores[*line]).collect();
+    asked.sort_by(|left, right| scores[*right].total_cmp(&scores[*left]).then(left.cmp(right)));
+    asked.into_iter().take((results.hits.len() / WHOLE).max(FEW_WHOLE)).for_each(|line| whole[line] = true);
+    whole
 }
 
 #[cfg(test)]
