@@ -54,6 +54,21 @@ pub fn of(lines: &Lines<'_>) -> Vec<Segment> {
         of_line(line, start, end, &mut parts);
         start = end;
     }
+    let bytes = |class: Class| -> usize {
+        parts.iter().filter(|part| part.class == class).map(|part| part.range.len()).sum()
+    };
+    if bytes(Class::Text) < bytes(Class::Code) {
+        // The short lines of minified code are code too.
+        let mut joined: Vec<Segment> = Vec::with_capacity(parts.len());
+        for part in parts {
+            let class = if part.class == Class::Text { Class::Code } else { part.class };
+            match joined.last_mut() {
+                Some(last) if class == Class::Code && last.class == class => last.range.end = part.range.end,
+                _ => joined.push(Segment { range: part.range, class }),
+            }
+        }
+        return joined;
+    }
     parts
 }
 

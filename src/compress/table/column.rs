@@ -29,6 +29,8 @@ pub struct Told {
     pub picks: Vec<Pick>,
     /// True when no two rows have the same value, and nearly all have one.
     pub unique: bool,
+    /// True when it holds many different words, some of them more than once.
+    pub names: bool,
     /// True when it is numbers that go up by the same step from row to row.
     pub counts: bool,
 }
@@ -49,7 +51,7 @@ pub fn look(grid: &Grid<'_>, column: usize, asked: Asked) -> Told {
     let mut empty: Vec<u32> = Vec::new();
     let mut filled: Vec<u32> = Vec::new();
     let mut numbers: Vec<f64> = Vec::with_capacity(rows);
-    let (mut numeric, mut times) = (0_usize, 0_usize);
+    let mut numeric = 0_usize;
     let mut shapes: HashMap<u64, Seen> = HashMap::new();
     let mut runs: Vec<u32> = Vec::new();
     let mut before = None;
@@ -62,7 +64,6 @@ pub fn look(grid: &Grid<'_>, column: usize, asked: Asked) -> Told {
             filled.push(row as u32);
         }
         numeric += usize::from(value.number.is_some());
-        times += usize::from(value.time);
         numbers.push(value.number.unwrap_or(f64::NAN));
         if !overflown {
             if let Some(its) = seen.get_mut(cell) {
@@ -85,7 +86,8 @@ pub fn look(grid: &Grid<'_>, column: usize, asked: Asked) -> Told {
             its.last = row as u32;
         }
     }
-    let mut told = Told { note: String::new(), picks: Vec::new(), unique: false, counts: false };
+    let mut told =
+        Told { note: String::new(), picks: Vec::new(), unique: false, names: false, counts: false };
     let few = (rows / 100).max(3);
     let mut add = |row: u32, why: Why, weight: f64| {
         told.picks.push(Pick {
@@ -147,7 +149,7 @@ pub fn look(grid: &Grid<'_>, column: usize, asked: Asked) -> Told {
         }
     }
     if is_numeric {
-        numbers_of(grid, column, &numbers, times * 2 > numeric, categorical, asked, &mut told);
+        numbers_of(grid, column, &numbers, categorical, asked, &mut told);
     }
     if overflown || !categorical {
         let (unique, twice) = uniqueness(grid, column, filled.len());
@@ -159,6 +161,7 @@ pub fn look(grid: &Grid<'_>, column: usize, asked: Asked) -> Told {
             told.note = format!("{} different", filled.len());
         }
         if !is_numeric {
+            told.names = !told.unique && rows <= filled.len() * 2;
             parts(grid, column, few, &mut told);
             if !told.unique {
                 masked(grid, column, few, &mut told);
@@ -207,7 +210,7 @@ pub fn clip(value: &str) -> String {
 }
 
 /// What a cell looks like: runs of letters and digits as one, everything else as it is.
-fn shape(cell: &str) -> u64 {
+pub fn shape(cell: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut before = 0_u8;
     for &byte in cell.as_bytes().iter().take(48) {
@@ -231,7 +234,6 @@ fn numbers_of(
     grid: &Grid<'_>,
     column: usize,
     numbers: &[f64],
-    times: bool,
     categorical: bool,
     asked: Asked,
     told: &mut Told,
@@ -258,15 +260,17 @@ fn numbers_of(
     let text = |row: u32| grid.at(row as usize, column);
     if ordered {
         let sign = if down <= up { 1.0 } else { -1.0 };
-        let usual = median(steps.iter().map(|step| step.abs()).collect());
-        told.counts = !times && 0.0 < usual && steps.iter().all(|step| *step * sign == usual);
+        let usual = median(steps.iter().map(|step| step.abs()).filter(|step| 0.0 < *step).collect());
+        told.counts =
+            0.0 < usual && known.len() == numbers.len() && steps.iter().all(|step| *step * sign == usual);
         // Where the order breaks, or more is passed over than usual.
         let mut odd: Vec<(f64, u32, u32)> = steps
             .iter()
             .zip(known.windows(2))
             .filter_map(|(step, pair)| {
                 let step = step * sign;
-                let jump = if step < 0.0 { f64::INFINITY } else { step / usual };
+                // A step back is odd however small, a great one odder.
+                let jump = if step < 0.0 { 100.0 + step.abs() / usual } else { step / usual };
                 let regular = !told.counts
                     && steps.iter().filter(|its| its.abs() == usual).count() * 10 >= steps.len() * 9;
                 let most = if regular { 1.5 } else { 8.0 };

@@ -12,17 +12,19 @@ mod choose;
 mod column;
 mod grid;
 mod ids;
+mod placed;
 mod ruled;
 mod separated;
-mod value;
+pub(super) mod value;
 
 use super::content::Sample;
-use super::lines::{Lines, question, signs, verify, write};
+use super::lines::{Lines, exact, question, signs, verify, write};
 use super::{Allowance, Effort, Hint, Kind, Loss, Shortened};
 use crate::refusal::Refusal;
 use crate::text::counted;
 use crate::units::Key;
-use choose::{Pick, Why};
+pub(super) use choose::{Pick, Why, keep};
+pub(super) use column::shape;
 use grid::Grid;
 
 /// Bytes of a text's start that tell whether it is a table.
@@ -101,7 +103,7 @@ fn looked_at(sample: &Sample<'_>, is: impl Fn(&Grid<'_>) -> bool) -> bool {
 
 /// The table that `lines` are, if they are one.
 fn read<'t>(lines: &'t Lines<'_>) -> Option<Grid<'t>> {
-    ruled::read(lines).or_else(|| separated::read(lines))
+    ruled::read(lines).or_else(|| placed::read(lines)).or_else(|| separated::read(lines))
 }
 
 /// Shortens `text`, or says why not.
@@ -109,17 +111,15 @@ fn read<'t>(lines: &'t Lines<'_>) -> Option<Grid<'t>> {
 /// # Errors
 /// A [`Refusal`] when it is no table, or too little would be saved.
 pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Result<Shortened, Refusal> {
-    let Loss::KeptUnder(key) = allowance.loss else { return Err(Refusal::NoGain) };
     let lines = Lines::of(text).ok_or(Refusal::OverBudget)?;
     let grid = read(&lines).ok_or(Refusal::NoCompressor)?;
-    if grid.rows.len() <= FEW {
-        return Err(Refusal::NoGain);
-    }
-    let text = chosen(&lines, &grid, hint, allowance, key)?;
-    if !write::saves_enough(lines.text(), &text) {
-        return Err(Refusal::NoGain);
-    }
-    Ok(Shortened { text, kind: Kind::Table, compressor: "table-rows", left_out: true })
+    let shown = match allowance.loss {
+        Loss::KeptUnder(key) if FEW < grid.rows.len() => Some(chosen(&lines, &grid, hint, allowance, key)?),
+        _ => None,
+    };
+    let (text, left_out) = exact::unless_worth_it_asked(text, hint.query, shown)?;
+    let compressor = if left_out { "table-rows" } else { "lines-exact" };
+    Ok(Shortened { text, kind: Kind::Table, compressor, left_out })
 }
 
 /// The table with the rows that tell, each a line of the text, and markers for the others.
@@ -148,16 +148,16 @@ fn chosen(
         notes.push(its.note.clone());
         told.push(its);
     }
-    let kept = choose::keep(&lengths, picks, measure.budget(bytes));
-    let mut keep = grid.beside(lines);
+    let kept = keep(&lengths, picks, measure.budget(bytes));
+    let mut shown = grid.beside(lines);
     for (row, kept) in grid.rows.iter().zip(&kept) {
-        keep[row.lines()].fill(*kept);
+        shown[row.lines()].fill(*kept);
     }
-    write::close_small_gaps(lines, &mut keep);
+    write::close_small_gaps(lines, &mut shown);
     let ids = ids::Ids::of(grid, &told, measure.ids(bytes));
     let legend = legend(grid, rows, &notes);
     let mut markers = allowance.markers(key);
-    let text = write::write(lines, &keep, &[legend], &mut markers, |gap| {
+    let text = write::write(lines, &shown, &[legend], &mut markers, |gap| {
         let first = grid.rows.partition_point(|row| row.lines().end <= gap.start);
         let past = grid.rows.partition_point(|row| row.lines().start < gap.end);
         ids.tell(grid, first..past)
