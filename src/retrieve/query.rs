@@ -201,26 +201,20 @@ fn cut_up<'a>(line: &'a str, number: usize, pieces: &mut Vec<Piece<'a>>) {
 
 /// The pieces that have the words, best first.
 fn rank(pieces: &[Piece<'_>], query: &str) -> Vec<usize> {
-    let mut terms: HashMap<String, usize> = HashMap::new();
-    for word in words(query) {
-        let next = terms.len();
-        if next < WORDS {
-            terms.entry(word).or_insert(next);
-        }
-    }
+    let terms = Terms::of(query);
     let mut lengths = Vec::with_capacity(pieces.len());
     let mut having = vec![0_usize; terms.len()];
     // For each piece with any: how often it has each term.
     let mut counts: Vec<(usize, Vec<u32>)> = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
-        let (mut length, mut count) = (0_u32, Vec::new());
-        for word in words(piece.text) {
+        let (mut length, mut count) = (0_u32, Vec::<u32>::new());
+        each_word(piece.text, |word| {
             length += 1;
-            if let Some(term) = terms.get(&word) {
+            if let Some(term) = terms.place(word) {
                 count.resize(terms.len(), 0);
-                count[*term] += 1;
+                count[term] += 1;
             }
-        }
+        });
         lengths.push(f64::from(length));
         if !count.is_empty() {
             having.iter_mut().zip(&count).for_each(|(having, count)| *having += usize::from(*count > 0));
@@ -256,28 +250,67 @@ fn is_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// The words of a text in lower case: `userId` is `userid`, `user` and `id`; `user_id` likewise.
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.split(|letter| !is_word(letter)).filter(|word| !word.is_empty()).flat_map(|word| {
-        let whole = word.to_lowercase();
-        let mut parts = Vec::new();
-        let mut start = 0;
-        let mut last_lower = false;
+/// Shows the words of a text: `userId` is `userId`, `user` and `Id`; `user_id` likewise.
+fn each_word<'a>(text: &'a str, mut see: impl FnMut(&'a str)) {
+    for word in text.split(|letter| !is_word(letter)).filter(|word| !word.is_empty()) {
+        see(word);
+        let (mut start, mut last_lower) = (0, false);
         for (at, letter) in word.char_indices() {
-            let begins = letter == '_' || (letter.is_uppercase() && last_lower);
-            if begins {
-                parts.push(&word[start..at]);
+            if letter == '_' || (letter.is_uppercase() && last_lower) {
+                if start < at {
+                    see(&word[start..at]);
+                }
                 start = if letter == '_' { at + 1 } else { at };
             }
             last_lower = letter.is_lowercase() || letter.is_numeric();
         }
-        parts.push(&word[start..]);
-        let parts: Vec<String> = match parts.len() {
-            1 => Vec::new(),
-            _ => parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_lowercase()).collect(),
-        };
-        std::iter::once(whole).chain(parts)
-    })
+        if 0 < start && start < word.len() {
+            see(&word[start..]);
+        }
+    }
+}
+
+/// The words that are looked for, each once, in lower case.
+#[derive(Default)]
+struct Terms {
+    places: HashMap<String, usize>,
+    ascii: Vec<(String, usize)>,
+    /// Bit `n`: there is a word of `n` bytes (63: or more).
+    lengths: u64,
+}
+
+impl Terms {
+    fn of(query: &str) -> Terms {
+        let mut terms = Terms::default();
+        each_word(query, |word| {
+            let word = word.to_lowercase();
+            let next = terms.places.len();
+            if WORDS <= next || terms.places.contains_key(&word) {
+                return;
+            }
+            if word.is_ascii() {
+                terms.ascii.push((word.clone(), next));
+            }
+            terms.lengths |= 1 << word.len().min(63);
+            terms.places.insert(word, next);
+        });
+        terms
+    }
+
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Which of them a word is, however it is spelt.
+    fn place(&self, word: &str) -> Option<usize> {
+        if word.is_ascii() {
+            let may_be = self.lengths >> word.len().min(63) & 1 == 1;
+            let ascii = self.ascii.iter().filter(|_| may_be);
+            let mut same = ascii.filter(|(term, _)| term.eq_ignore_ascii_case(word));
+            return same.next().map(|(_, place)| *place);
+        }
+        self.places.get(&word.to_lowercase()).copied()
+    }
 }
 
 #[cfg(test)]
