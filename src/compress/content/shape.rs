@@ -93,7 +93,7 @@ pub fn of(text: &str) -> Kind {
     }
     // Each of these looks for what nothing else has.
     let sure: [(fn(&Sample<'_>) -> bool, Kind); 3] =
-        [(blob::fits, Kind::Blob), (mixed::fits, Kind::Mixed), (diff::fits, Kind::Diff)];
+        [(mixed::fits, Kind::Mixed), (blob::fits, Kind::Blob), (diff::fits, Kind::Diff)];
     if let Some((_, kind)) = sure.iter().find(|(fits, _)| fits(&sample)) {
         return *kind;
     }

@@ -45,6 +45,12 @@ fn an_array_that_was_cut_off_keeps_its_last_letters() {
 }
 
 #[test]
+fn a_value_in_one_huge_line_is_a_value_still() {
+    let text = format!("Result: [{}]\nDone in 3.1 s", rows(0, 300).replace('\n', " "));
+    assert_eq!(content::kind_of(&text, &Hint::default()), Kind::Mixed);
+}
+
+#[test]
 fn an_array_without_its_middle_is_two_tables() {
     let (head, tail) = (rows(0, 40), rows(60, 90));
     let text = format!("[{head},\n{{\"id\": 41, \"cu\n... 3,100 letters ...\ner\": \"x\"}},\n{tail}]");
