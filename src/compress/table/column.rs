@@ -263,6 +263,8 @@ fn numbers_of(
         let usual = median(steps.iter().map(|step| step.abs()).filter(|step| 0.0 < *step).collect());
         told.counts =
             0.0 < usual && known.len() == numbers.len() && steps.iter().all(|step| *step * sign == usual);
+        let regular =
+            !told.counts && steps.iter().filter(|its| its.abs() == usual).count() * 10 >= steps.len() * 9;
         // Where the order breaks, or more is passed over than usual.
         let mut odd: Vec<(f64, u32, u32)> = steps
             .iter()
@@ -271,8 +273,6 @@ fn numbers_of(
                 let step = step * sign;
                 // A step back is odd however small, a great one odder.
                 let jump = if step < 0.0 { 100.0 + step.abs() / usual } else { step / usual };
-                let regular = !told.counts
-                    && steps.iter().filter(|its| its.abs() == usual).count() * 10 >= steps.len() * 9;
                 let most = if regular { 1.5 } else { 8.0 };
                 (0.0 < usual && most < jump).then_some((jump, pair[0].0, pair[1].0))
             })
