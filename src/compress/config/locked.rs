@@ -93,7 +93,9 @@ pub fn compress(
             let blocks = blocks(&lines, format);
             let keep = choose(&lines, &blocks, hint.query, allowance.effort);
             let shown = write::write(&lines, &keep, &[], &mut allowance.markers(key), |gap| {
-                let its = blocks.iter().filter(|block| gap.contains(&block.start) && !block.again);
+                let from = blocks.partition_point(|block| block.start < gap.start);
+                let within = blocks[from..].iter().take_while(|block| block.start < gap.end);
+                let its = within.filter(|block| !block.again);
                 let names: Vec<String> =
                     its.map(|block| clipped(&format!("{} {}", block.name, block.version), NAME)).collect();
                 format!("{}: {}", counted(names.len(), "package"), names.join(", "))

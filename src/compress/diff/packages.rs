@@ -158,7 +158,9 @@ fn moves<'l>(lines: &'l Lines<'_>, hunks: &[Hunk], format: Format) -> Vec<Move<'
                     moves.len() - 1
                 });
                 let each = &mut moves[at];
-                if let Some(named) = named.filter(|named| !each.named.contains(named)) {
+                if let Some(named) =
+                    named.filter(|named| each.named.len() < MOST && !each.named.contains(named))
+                {
                     each.named.push(named);
                 }
                 let its = if is_old { &mut each.old } else { &mut each.new };

@@ -145,3 +145,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn many_hunks_in_a_row_are_told_in_order() {
+    let text = source("src/a.rs", 4_000);
+    let short = sent(&text, "");
+    let heads: Vec<usize> = (0..4_000).filter_map(|n| short.find(&format!(" fn stage_{n}("))).collect();
+    assert_eq!(heads.len(), 4_000);
+    assert!(heads.is_sorted());
+}

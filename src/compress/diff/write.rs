@@ -83,10 +83,14 @@ fn partly(
             continue;
         }
         let told = told::hunk_told(lines, chosen, hunk);
-        run = Some(match run.take() {
-            Some((range, before)) => (range.start..its.lines.end, format!("{before}; {told}")),
-            None => (its.lines.clone(), told),
-        });
+        match &mut run {
+            Some((range, before)) => {
+                range.end = its.lines.end;
+                before.push_str("; ");
+                before.push_str(&told);
+            }
+            None => run = Some((its.lines.clone(), told)),
+        }
     }
     if let Some((range, told)) = run {
         add(range, told);
