@@ -84,6 +84,9 @@ pub fn of(text: &str) -> Kind {
         return Kind::Json;
     }
     let sample = Sample::of(trimmed);
+    if sample.lines.is_empty() {
+        return Kind::Other;
+    }
     if search::is_headed(sample.lines.iter().map(AsRef::as_ref)) {
         return Kind::Search;
     }
