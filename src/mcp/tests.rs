@@ -163,3 +163,26 @@ fn stats_are_short() {
     let answer = server.stats().expect("an answer");
     assert!(answer[0].contains("0 requests") && answer[0].len() < 400, "{answer:?}");
 }
+
+#[test]
+fn a_long_answer_to_a_query_comes_in_pages_and_several_ranges_in_one() {
+    let home = tempfile::tempdir().expect("a folder");
+    let server = server(&home, "/project", Offers::Retrieval);
+    let text: String = (1..2_000).map(|line| format!("line {line} of a request\n")).collect();
+    let key = kept(&server, &text, "/project");
+    let asked = |part: serde_json::Value| {
+        let mut arguments = json!({"key": key.as_str()});
+        let all = arguments.as_object_mut().expect("an object");
+        all.extend(part.as_object().expect("an object").clone());
+        server.retrieve(&given(arguments)).expect("an answer")
+    };
+    for query in ["request", "/of a req/"] {
+        let (first, second) = (asked(json!({"query": query})), asked(json!({"query": query, "page": 2})));
+        assert!(first[1].ends_with("next: page=2") && first[0] != second[0], "{}", first[1]);
+        assert!(second[0].lines().all(|line| line == "--" || line.ends_with("of a request")), "{second:?}");
+    }
+    assert_eq!(
+        asked(json!({"lines": "2,5-6,9"})),
+        ["line 2 of a request\n--\nline 5 of a request\nline 6 of a request\n--\nline 9 of a request\n"]
+    );
+}

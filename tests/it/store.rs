@@ -86,6 +86,29 @@ fn an_original_comes_back_byte_for_byte_and_in_parts() {
 }
 
 #[test]
+fn a_long_answer_comes_in_pages_when_asked() {
+    let world = World::new();
+    let text: String = (1..=2_000).map(|line| format!("line {line} of a request\n")).collect();
+    let key = keep(&world, &text, "/anywhere");
+    let run = |arguments: &[&str]| world.run(&[&["retrieve", key.as_str()], arguments].concat());
+    assert_eq!(run(&["--lines", "1,7-8,2000"]).succeeded().matches("of a request").count(), 4);
+    let first = run(&["--query", "/request/"]).succeeded();
+    assert!(first.len() < 9_000 && first.ends_with("next: --page 2\n"), "{first}");
+    let (mut together, mut page) = (String::new(), 1);
+    loop {
+        let printed = run(&["--page", &page.to_string()]).succeeded();
+        let Some((lines, _)) = printed.split_once("-- page ") else {
+            together.push_str(&printed);
+            break;
+        };
+        together.push_str(lines);
+        page += 1;
+    }
+    assert!(together == text && page == 6, "{page} pages");
+    assert!(run(&["--page", "7"]).failed_with(1).contains("there is no page 7; there are 6 pages"));
+}
+
+#[test]
 fn what_cannot_be_given_back_says_why_with_its_own_exit_code() {
     let world = World::new();
     let expired = keep(&world, "it was once\n", "");
