@@ -16,6 +16,7 @@ pub mod numbers;
 pub mod pace;
 pub mod pattern;
 pub mod question;
+pub mod relevance;
 pub mod signs;
 pub mod slots;
 pub mod tally;

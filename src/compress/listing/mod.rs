@@ -19,7 +19,7 @@ mod shape;
 mod tree;
 
 use super::content::Sample;
-use super::lines::{Lines, question, verify, write};
+use super::lines::{Lines, question, relevance, verify, write};
 use super::{Allowance, Effort, Hint, Kind, LOSSY_FLOOR, Loss, Shortened};
 use crate::refusal::Refusal;
 use columns::Table;
@@ -40,6 +40,8 @@ struct Measure {
     ends: (usize, usize),
     /// Lines that match the question.
     asked: usize,
+    /// Lines that have words of the question in other forms.
+    related: usize,
     /// One part of so many rows may be shown as odd, or a few.
     odd: usize,
     /// So much of a hundred tokens may be shown.
@@ -49,12 +51,24 @@ struct Measure {
 impl Measure {
     fn of(effort: Effort) -> Measure {
         match effort {
-            Effort::Balanced => {
-                Measure { enough: 5_000, enough_names: 24_000, ends: (3, 2), asked: 40, odd: 10, shown: 40 }
-            }
-            Effort::Aggressive => {
-                Measure { enough: 3_000, enough_names: 6_000, ends: (2, 1), asked: 24, odd: 20, shown: 20 }
-            }
+            Effort::Balanced => Measure {
+                enough: 5_000,
+                enough_names: 24_000,
+                ends: (3, 2),
+                asked: 40,
+                related: 16,
+                odd: 10,
+                shown: 40,
+            },
+            Effort::Aggressive => Measure {
+                enough: 3_000,
+                enough_names: 6_000,
+                ends: (2, 1),
+                asked: 24,
+                related: 8,
+                odd: 20,
+                shown: 20,
+            },
         }
     }
 }
@@ -70,6 +84,7 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
     for line in question::matching(&lines, hint.query, measure.asked) {
         keep[line as usize] = true;
     }
+    related(&lines, hint.query, measure.related).into_iter().for_each(|line| keep[line] = true);
     let table = Table::of(lines.text());
     odd::mark(&lines, table.as_ref(), measure.odd, hint.query, &mut keep);
     let count = lines.len();
@@ -95,6 +110,20 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
     }
     let (text, compressor) = told?;
     Ok(Shortened { text, kind: Kind::Listing, compressor, left_out: false })
+}
+
+/// Lines that have words of the question, by their stems or as parts of names: of the best at most `most`.
+fn related(lines: &Lines<'_>, question: &str, most: usize) -> Vec<usize> {
+    // Only what was said: the call's own arguments (in JSON) are names of all that is listed.
+    let said = question.rsplit_once("\n{").map_or(question, |(said, _)| said);
+    let texts: Vec<Option<(&str, &str)>> = lines.iter().map(|line| Some((line, ""))).collect();
+    let scores = relevance::scores(&texts, said);
+    let mut related: Vec<usize> = (0..lines.len()).filter(|line| 0.0 < scores[*line]).collect();
+    related.sort_by(|left, right| scores[*right].total_cmp(&scores[*left]).then(left.cmp(right)));
+    let best = related.first().map_or(0.0, |line| scores[*line]);
+    related.retain(|line| best <= scores[*line] * 2.0);
+    related.truncate(most.min(lines.len() / 12));
+    related
 }
 
 /// The shortest way to tell `text` with nothing left out.

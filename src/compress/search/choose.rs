@@ -8,7 +8,7 @@ use super::super::lines::{Lines, verify, weight, write};
 use super::super::{Allowance, Effort, Hint};
 use super::hit::Hit;
 use super::results::Results;
-use super::{relevance, snippet};
+use super::snippet;
 use crate::marker::Markers;
 use crate::refusal::Refusal;
 use crate::units::Key;
@@ -183,7 +183,7 @@ fn rank(results: &Results<'_>, question: &str, measure: &Measure) -> Ranked {
     let ends = results.hits.iter().enumerate().filter(|(line, hit)| hit.is_some() && !results.is_long(*line));
     let ends: Vec<usize> = ends.map(|(line, _)| line).collect();
     ends.first().iter().chain(ends.last().iter()).for_each(|line| add(**line));
-    let scores = relevance::scores(results, question);
+    let scores = results.scores(question);
     let mut asked: Vec<(usize, f64)> =
         matches.iter().map(|(line, _)| (*line, scores[*line])).filter(|(_, score)| 0.0 < *score).collect();
     asked.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));

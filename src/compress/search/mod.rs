@@ -6,7 +6,6 @@
 mod choose;
 mod grouped;
 mod hit;
-mod relevance;
 mod results;
 mod snippet;
 
@@ -76,7 +75,7 @@ fn whole(results: &Results<'_>, hint: &Hint<'_>) -> Vec<bool> {
     for line in hits().next().into_iter().chain(hits().next_back()) {
         whole[line] = true;
     }
-    let scores = relevance::scores(results, hint.query);
+    let scores = results.scores(hint.query);
     let mut asked: Vec<usize> =
         results.matches().map(|(line, _)| line).filter(|line| 0.0 < scores[*line]).collect();
     asked.sort_by(|left, right| scores[*right].total_cmp(&scores[*left]).then(left.cmp(right)));

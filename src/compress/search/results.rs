@@ -1,6 +1,7 @@
 //! Search output, line by line: which are hits, in which file, with which text.
 
 use super::super::lines::Lines;
+use super::super::lines::relevance::{self, words};
 use super::hit::{self, Hit};
 use std::collections::HashMap;
 
@@ -33,6 +34,13 @@ impl<'a> Results<'a> {
         each.filter_map(|(line, hit)| hit.as_ref().filter(|hit| hit.mark == ':').map(|hit| (line, hit)))
     }
 
+    /// How much each line has to do with `question`; 0 for what is no hit.
+    pub fn scores(&self, question: &str) -> Vec<f64> {
+        let texts: Vec<Option<(&str, &str)>> =
+            self.hits.iter().map(|hit| hit.map(|hit| (hit.path, hit.text))).collect();
+        relevance::scores(&texts, question)
+    }
+
     /// True for a hit that is too long to be shown.
     pub fn is_long(&self, line: usize) -> bool {
         self.hits[line].is_some() && LONG < self.lines.get(line).len()
@@ -58,11 +66,6 @@ impl<'a> Results<'a> {
         })?;
         (total.min(200) * 3 <= best.1.0 * 5).then_some(best.0)
     }
-}
-
-/// Runs of letters, digits and `_`.
-pub fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|each: char| !each.is_alphanumeric() && each != '_').filter(|word| !word.is_empty())
 }
 
 fn beside_names<'a>(lines: &'a Lines<'a>) -> Vec<Option<Hit<'a>>> {

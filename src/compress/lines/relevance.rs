@@ -1,11 +1,10 @@
-//! How much each hit has to do with the question.
+//! How much each of many short texts has to do with the question: by stems, and by the parts of names.
 
-use super::results::{Results, words};
 use std::collections::HashMap;
 
 /// Words of a question that are looked for at most.
 const MOST_WORDS: usize = 64;
-/// Bytes of a hit that are looked at.
+/// Bytes of a text that are looked at.
 const LOOKED_AT: usize = 400;
 
 /// The stem of a word in small letters: `helpers`, `Helper` and `helping` are one.
@@ -45,8 +44,14 @@ fn parts(word: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The score of each line that is a hit: the more and the rarer words of `question` it has, the higher.
-pub fn scores(results: &Results<'_>, question: &str) -> Vec<f64> {
+/// Runs of letters, digits and `_`.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|each: char| !each.is_alphanumeric() && each != '_').filter(|word| !word.is_empty())
+}
+
+/// The score of each text, told as two parts (a file and a line of it): the more and the rarer words of
+/// `question` it has, the higher; 0 for what is `None`.
+pub fn scores(texts: &[Option<(&str, &str)>], question: &str) -> Vec<f64> {
     let mut wanted: HashMap<String, usize> = HashMap::new();
     for word in words(question) {
         for part in parts(word).chain([word]).filter(|part| 3 <= part.len()) {
@@ -56,24 +61,24 @@ pub fn scores(results: &Results<'_>, question: &str) -> Vec<f64> {
             }
         }
     }
-    let mut scores = vec![0.0; results.hits.len()];
+    let mut scores = vec![0.0; texts.len()];
     if wanted.is_empty() {
         return scores;
     }
     // Which of the wanted words each hit has, as bits.
     let mut known: HashMap<&str, u64> = HashMap::new();
-    let mut had: Vec<u64> = vec![0; results.hits.len()];
+    let mut had: Vec<u64> = vec![0; texts.len()];
     let mut counts = vec![0_usize; wanted.len()];
     let mut hits = 0;
-    for (line, hit) in
-        results.hits.iter().enumerate().filter_map(|(line, hit)| hit.as_ref().map(|hit| (line, hit)))
+    for (line, (path, said)) in
+        texts.iter().enumerate().filter_map(|(line, text)| text.map(|text| (line, text)))
     {
-        let mut end = hit.text.len().min(LOOKED_AT);
-        while !hit.text.is_char_boundary(end) {
+        let mut end = said.len().min(LOOKED_AT);
+        while !said.is_char_boundary(end) {
             end -= 1;
         }
         let mut bits = 0_u64;
-        for word in words(hit.path).chain(words(&hit.text[..end])) {
+        for word in words(path).chain(words(&said[..end])) {
             bits |= *known.entry(word).or_insert_with(|| {
                 let of = |part: &str| wanted.get(&stem(part)).map_or(0, |at| 1_u64 << at);
                 parts(word).chain([word]).filter(|part| 3 <= part.len()).fold(0, |bits, part| bits | of(part))
@@ -99,7 +104,6 @@ pub fn scores(results: &Results<'_>, question: &str) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::lines::Lines;
     use super::*;
 
     #[test]
@@ -111,12 +115,11 @@ mod tests {
 
     #[test]
     fn hits_are_found_by_parts_of_names() {
-        let mut text: String =
-            (1..60).map(|n| format!("src/scene/part{n}.js:{n}:  this.needsUpdate = true;\n")).collect();
-        text.push_str("src/helpers/CameraHelper.js:9:  this.needsUpdate = true;\n");
-        let lines = Lines::of(&text).expect("short");
-        let results = Results::of(&lines).expect("hits");
-        let scores = scores(&results, "Which helper classes set needsUpdate?");
+        let parts: Vec<String> = (1..60).map(|n| format!("src/scene/part{n}.js")).collect();
+        let mut texts: Vec<Option<(&str, &str)>> =
+            parts.iter().map(|path| Some((path.as_str(), "  this.needsUpdate = true;"))).collect();
+        texts.push(Some(("src/helpers/CameraHelper.js", "  this.needsUpdate = true;")));
+        let scores = scores(&texts, "Which helper classes set needsUpdate?");
         let best = (0..scores.len()).max_by(|left, right| scores[*left].total_cmp(&scores[*right]));
         assert_eq!(best, Some(59));
         assert_eq!(scores[0], 0.0, "what all hits have tells nothing");
