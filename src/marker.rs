@@ -51,7 +51,6 @@ pub fn said(line: &str) -> Option<&str> {
 /// What a marker says of a gap of `bytes` bytes that begins or ends in the middle of a line; lines are
 /// counted from 1.
 pub fn cut_within(bytes: usize, first_line: usize, last_line: usize) -> String {
-    let bytes = crate::text::grouped(bytes as i64);
     if first_line == last_line {
         format!("{bytes} bytes left out{WITHIN} {first_line}")
     } else {

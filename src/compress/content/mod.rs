@@ -97,6 +97,8 @@ fn confirmed(kind: Kind, text: &str) -> Kind {
         (kind, Kind::Other | Kind::Read) => kind,
         // A program that a build tool ran has crashed.
         (Kind::Log | Kind::Build, Kind::Trace) => Kind::Trace,
+        // Dates in a listing are not those of a log.
+        (Kind::Listing, Kind::Log | Kind::Config | Kind::Search) => Kind::Listing,
         (Kind::Listing | Kind::Table | Kind::Config | Kind::Blob | Kind::Trace, shape) => shape,
         // The log of a build, and a program under `cargo run` that logs.
         (Kind::Log | Kind::Build, Kind::Log | Kind::Build) => shape,

@@ -332,7 +332,7 @@ const SYMBOLS: &[&str] = &[
     "core::",
     "alloc::",
     "tokio::",
-    "hyper::",
+    "hyper:",
     "futures_util::",
     "rayon",
     "test::",
