@@ -25,17 +25,17 @@ fn saved(sums: &Value) -> f64 {
 
 /// Kind, per cent saved at least, per cent of the facts in view at least: what is claimed, a little lower.
 const BALANCED: [(&str, f64, f64); 11] = [
-    ("blob", 80.0, 98.0),
-    ("build-test", 55.0, 97.0),
-    ("diff", 25.0, 95.0),
+    ("blob", 90.0, 90.0),
+    ("build-test", 60.0, 96.0),
+    ("diff", 19.0, 93.0),
     ("json-array", 80.0, 97.0),
-    ("json-lines", 75.0, 97.0),
-    ("json-object", 60.0, 97.0),
-    ("listing", 50.0, 95.0),
-    ("log", 75.0, 97.0),
-    ("search", 30.0, 85.0),
-    ("table-config", 50.0, 96.0),
-    ("trace", 40.0, 97.0),
+    ("json-lines", 80.0, 95.0),
+    ("json-object", 68.0, 97.0),
+    ("listing", 55.0, 92.0),
+    ("log", 70.0, 94.0),
+    ("search", 45.0, 80.0),
+    ("table-config", 55.0, 97.0),
+    ("trace", 45.0, 96.0),
 ];
 
 #[test]
@@ -51,6 +51,11 @@ fn every_kind_saves_and_shows_what_is_claimed() {
             );
         }
         let total = &all["total"];
+        let (all_saved, all_seen) = (saved(total), share(total, "visible", "needles"));
+        assert!(
+            70.0 <= all_saved && 97.0 <= all_seen,
+            "{half}: {all_saved:.1} % saved, {all_seen:.1} % seen"
+        );
         assert_eq!(total["retrieved"], total["retrievable"], "{half}: all that was left out comes back");
         assert_eq!(total["settled"], total["cases"], "{half}: our own output comes out unchanged");
         let larger = |case: &&Value| case["tokens_before"].as_u64() < case["tokens_after"].as_u64();
@@ -67,5 +72,5 @@ fn without_loss_nothing_is_out_of_view() {
     let all = measured("held", &["--profile", "lossless"]);
     let total = &all["total"];
     let (saved, seen) = (saved(total), share(total, "visible", "needles"));
-    assert!(20.0 <= saved && 97.0 <= seen, "{saved:.1} % saved, {seen:.1} % seen");
+    assert!(25.0 <= saved && 99.0 <= seen, "{saved:.1} % saved, {seen:.1} % seen");
 }
