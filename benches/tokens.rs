@@ -34,6 +34,7 @@ fn piece(make: fn(&mut Chance) -> String, chance: &mut Chance) -> String {
     text
 }
 
+#[allow(clippy::disallowed_methods)]
 fn row(name: &str, pieces: &[String]) -> String {
     let bytes: usize = pieces.iter().map(String::len).sum();
     // The first pass counts: a second one would find its words in the tokenizer's cache.

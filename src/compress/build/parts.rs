@@ -188,10 +188,10 @@ impl<'a> Output<'a> {
                     }
                 }
                 // A bare list of names, as cargo ends with.
-                None if self.digest.lines.get(line).starts_with("    ") => {
-                    if named.contains(self.digest.lines.get(line).trim()) {
-                        repeated.push(line);
-                    }
+                None if self.digest.lines.get(line).starts_with("    ")
+                    && named.contains(self.digest.lines.get(line).trim()) =>
+                {
+                    repeated.push(line);
                 }
                 _ => {}
             }

@@ -381,7 +381,7 @@ impl<'o, 'a> Ranks<'o, 'a> {
                 continue;
             }
             let errors = || report.lines.clone().filter(|&line| output.role(line) == Some(Role::Error));
-            for line in errors().take(1).chain(errors().last()) {
+            for line in errors().take(1).chain(errors().next_back()) {
                 (self.ranks[line], self.order[line]) = (Rank::Needed, 0);
             }
             if first && report.lines.len() <= SHORT {

@@ -268,7 +268,7 @@ fn picked(
     let loose: usize =
         (0..lines.len()).filter(|&line| block_at[line].is_none()).map(|line| lines.get(line).len()).sum();
     let mut remarks = 0;
-    for row in 0..lines.len() {
+    for (row, block) in block_at.iter().enumerate().take(lines.len()) {
         let line = lines.get(row);
         let remark = tree.remarks[row];
         remarks = if remark { remarks + 1 } else { 0 };
@@ -283,7 +283,7 @@ fn picked(
         if line.contains('#') && REMARKABLE.iter().any(|word| line.contains(word)) {
             picks.extend(with_their_place(tree, vec![Pick { row, why: Why::Trouble, weight: 0.5 }]));
         }
-        if block_at[row].is_none() {
+        if block.is_none() {
             let top = tree.of_line[row].is_some_and(|node| {
                 let node = &tree.nodes[node as usize];
                 node.depth <= 1 || node.depth <= 2 && node.holds

@@ -50,10 +50,11 @@ pub fn find(tree: &Tree<'_>) -> (Vec<Pick>, Vec<(u32, u32, usize)>) {
             }
             outlying(tree, its, &mut picks);
         }
-        if let Some((at, count)) = commonest(&said) {
-            if its.len() <= count * 2 && 3 <= count {
-                usual.push((its[0], its[at], count));
-            }
+        if let Some((at, count)) = commonest(&said)
+            && its.len() <= count * 2
+            && 3 <= count
+        {
+            usual.push((its[0], its[at], count));
         }
     }
     (picks, usual)

@@ -77,6 +77,9 @@ static BUILD: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSetBuilder::new(BUILD_SIGNS).unicode(false).build().expect("a fixed table of signs")
 });
 
+/// Whether a text looks like one of a kind.
+type Fits = fn(&Sample<'_>) -> bool;
+
 /// The kind that `text` looks like.
 pub fn of(text: &str) -> Kind {
     let trimmed = text.trim_ascii();
@@ -95,7 +98,7 @@ pub fn of(text: &str) -> Kind {
         return Kind::Read;
     }
     // Each of these looks for what nothing else has.
-    let sure: [(fn(&Sample<'_>) -> bool, Kind); 3] =
+    let sure: [(Fits, Kind); 3] =
         [(mixed::fits, Kind::Mixed), (blob::fits, Kind::Blob), (diff::fits, Kind::Diff)];
     if let Some((_, kind)) = sure.iter().find(|(fits, _)| fits(&sample)) {
         return *kind;
@@ -121,7 +124,7 @@ pub fn of(text: &str) -> Kind {
     if 2 <= build && sample.lines.len() <= build * 40 {
         return Kind::Build;
     }
-    let shaped: [(fn(&Sample<'_>) -> bool, Kind); 3] =
+    let shaped: [(Fits, Kind); 3] =
         [(table::fits, Kind::Table), (listing::fits, Kind::Listing), (config::fits, Kind::Config)];
     shaped.iter().find(|(fits, _)| fits(&sample)).map_or(Kind::Other, |(_, kind)| *kind)
 }

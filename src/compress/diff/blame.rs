@@ -136,7 +136,7 @@ fn read(line: &str) -> Option<Line<'_>> {
     let bytes = line.as_bytes();
     let bare = usize::from(bytes.first() == Some(&b'^'));
     let digits = bytes[bare..].iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    if digits < 6 || 64 < digits || bytes.get(bare + digits) != Some(&b' ') {
+    if !(6..=64).contains(&digits) || bytes.get(bare + digits) != Some(&b' ') {
         return None;
     }
     let open = memchr::memchr(b'(', &bytes[..bytes.len().min(NAME)])?;

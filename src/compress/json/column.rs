@@ -479,7 +479,7 @@ impl<'a> Look<'_, '_, 'a> {
             let usual: Vec<String> = found
                 .usual
                 .iter()
-                .map(|(place, count)| format!("{} {count}", short(&plain(&all[*place].1))))
+                .map(|(place, count)| format!("{} {count}", short(plain(&all[*place].1))))
                 .collect();
             self.say(format!("{} wordings, one text of each: {}", found.different, usual.join(", ")));
         } else if self.asked || different * 4 < all.len() * 3 {

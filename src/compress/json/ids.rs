@@ -369,9 +369,8 @@ pub fn in_short<S: AsRef<str>>(ids: &[S]) -> String {
     let mut index = 0;
     while index < ids.len() {
         let mut end = index;
-        let mut falls = false;
         if let (Some(first), Some(Some(second))) = (numbers[index], numbers.get(index + 1)) {
-            falls = *second < first;
+            let falls = *second < first;
             let next = |steps: u64| if falls { first.checked_sub(steps) } else { first.checked_add(steps) };
             while numbers
                 .get(end + 1)

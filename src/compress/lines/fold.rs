@@ -417,7 +417,7 @@ fn whose(lines: &Lines<'_>, trace: &Trace, frames: Range<usize>) -> String {
             more += 1;
         }
     }
-    counts.sort_by(|left, right| right.1.cmp(&left.1));
+    counts.sort_by_key(|count| std::cmp::Reverse(count.1));
     more += counts.len().saturating_sub(NAMED);
     let mut told: Vec<String> = counts
         .iter()

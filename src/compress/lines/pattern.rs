@@ -233,7 +233,7 @@ impl Patterns {
         let least = (all / 200).max(10);
         let mut groups: HashMap<u64, u32, Seeded> = HashMap::default();
         let mut into: Vec<u32> = (0..self.list.len() as u32).collect();
-        for pattern in 0..self.list.len() {
+        for (pattern, first_of) in into.iter_mut().enumerate() {
             let entry = &self.list[pattern];
             if RARE < entry.count {
                 continue;
@@ -253,7 +253,7 @@ impl Patterns {
             if first as usize == pattern {
                 continue;
             }
-            into[pattern] = first;
+            *first_of = first;
             let (before, rest) = self.list.split_at_mut(pattern);
             before[first as usize].take(&rest[0]);
         }

@@ -5,6 +5,9 @@ use super::columns::Table;
 use super::rows::Cut;
 use std::collections::HashMap;
 
+/// Rows whose cells get a letter, and how often these stand there.
+type Lettered = Vec<(usize, usize)>;
+
 /// Letters there are.
 const MOST: usize = 26;
 /// A value is named when so many rows have it.
@@ -81,7 +84,7 @@ impl<'a> Letters<'a> {
         });
         let mut start = 0;
         while start < columns && letters.ranges.iter().map(|range| range.values.len()).sum::<usize>() < MOST {
-            let mut best: Option<(usize, usize, Vec<(usize, usize)>)> = None;
+            let mut best: Option<(usize, usize, Lettered)> = None;
             let mut ids: Vec<u32> = vec![0; rows.len()];
             for end in start + 1..=columns {
                 let column = &interned[end - 1];

@@ -211,7 +211,7 @@ pub fn number(cell: &str) -> Option<f64> {
         _ => UNITS.iter().find(|(its, _)| *its == first)?.1,
     };
     rest.starts_with(|first: char| first.is_ascii_digit())
-        .then(|| self::number_of_rest(rest).map(|rest| number * times + rest))
+        .then(|| number_of_rest(rest).map(|rest| number * times + rest))
         .flatten()
 }
 

@@ -124,6 +124,7 @@ pub fn tell(paths: &[&str]) -> String {
 }
 
 /// The text that [`encode`] told; `None` for what it has not made, and for a text of more than 256 MiB.
+#[cfg(test)]
 pub fn decode(told: &str) -> Option<String> {
     decode_within(told, 256 << 20)
 }

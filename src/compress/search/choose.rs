@@ -257,7 +257,7 @@ fn odd(matches: &[(usize, &Hit<'_>)]) -> Vec<usize> {
     let few = (matches.len() / 50).max(1);
     let repeated = |template: &str| {
         let its = same.iter().filter(|(_, count)| 3 <= **count);
-        its.filter(|(text, _)| text.len() < 400 && self::same_template(text, template)).count()
+        its.filter(|(text, _)| text.len() < 400 && same_template(text, template)).count()
     };
     let mut values: HashMap<&str, bool> = HashMap::new();
     templates

@@ -108,7 +108,7 @@ pub fn look(grid: &Grid<'_>, column: usize, asked: Asked) -> Told {
         }
     }
 
-    let is_numeric = 0 < filled.len() && filled.len() * 5 <= numeric * 6;
+    let is_numeric = !filled.is_empty() && filled.len() * 5 <= numeric * 6;
     let categorical = !overflown && (order.len() * 3 <= rows || order.len() <= 3);
     if categorical {
         let rare: Vec<&&str> = order.iter().filter(|value| seen[*value].count as usize <= few).collect();
