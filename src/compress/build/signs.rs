@@ -1,6 +1,6 @@
 //! How tools speak: which words mark a failure, an error, a summary, a passed test, mere progress.
 //!
-//! The signs are rows of the table in [`super::words`]; the first row that fits a line decides.
+//! The signs are rows of the table in `words`; the first row that fits a line decides.
 
 use super::words::At::{Any, Counted, Edge, End, Start, TestEnd};
 use super::words::SIGNS;

@@ -115,7 +115,7 @@ impl<'a> Tape<'a> {
     /// Reads JSON lines of which a few are broken (cut off, or no JSON at all): those are literals.
     ///
     /// # Errors
-    /// [`Unread`] when fewer than [`FEWEST_LINES`] are whole, or more than one in six is not.
+    /// [`Unread`] when fewer than `FEWEST_LINES` are whole, or more than one in six is not.
     pub fn read_lines(text: &'a str) -> Result<Tape<'a>, Unread> {
         if LONGEST <= text.len() {
             return Err(Unread::TooBig);

@@ -3,7 +3,7 @@
 use super::{AGAIN, IS, NOTHING, ONCE, PATTERN, TIMES};
 use crate::marker;
 
-/// The text that [`encode`] told; `None` for what it has not made, and for a text of more than 256 MiB.
+/// The text that `encode` told; `None` for what it has not made, and for a text of more than 256 MiB.
 pub fn decode(coded: &str) -> Option<String> {
     decode_within(coded, 256 << 20)
 }
