@@ -31,7 +31,7 @@ const MOST_PREFIXES: usize = 8;
 /// Bytes of one.
 const LONGEST_PREFIX: usize = 40;
 /// Bytes that telling by folder must save: for less, whole paths are easier to look for and to copy.
-const WORTH: usize = 1_800;
+const WORTH: usize = 600;
 /// Names in one line.
 const LONGEST_RUN: usize = 200;
 

@@ -22,12 +22,12 @@ use results::Results;
 const ENOUGH: usize = 1_800;
 /// Leaving something out must save so much more than grouping does.
 const BETTER: usize = 500;
-/// Bytes that grouping must save: for less, whole hits are easier to look for.
-const WORTH: usize = 500;
-/// Hits that stand whole in grouped results, one of so many.
-const WHOLE: usize = 6;
-/// Or so many.
-const FEW_WHOLE: usize = 10;
+/// Bytes that grouping must save.
+const WORTH: usize = 160;
+/// Hits that stand whole in grouped results: one of so many at most.
+const PART: usize = 16;
+/// And so many at most.
+const MOST_WHOLE: usize = 10;
 
 /// Shortens `text`, or says why not.
 ///
@@ -59,27 +59,17 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
     Ok(Shortened { text: grouped, kind: Kind::Search, compressor: "search-grouped", left_out: false })
 }
 
-/// Which hits stand whole when they are grouped: the first and the last, the last of each file, matches
-/// among the lines around them, and what has to do with the question.
+/// Which hits stand whole when they are grouped: the few that have most to do with the question.
 fn whole(results: &Results<'_>, hint: &Hint<'_>) -> Vec<bool> {
     let mut whole = vec![false; results.hits.len()];
-    let around = results.hits.iter().flatten().filter(|hit| hit.mark == '-').count();
-    let mut last: Option<(usize, &str)> = None;
-    for (line, hit) in results.matches() {
-        whole[line] |= results.hits.len() <= around * 2;
-        if let Some((before, path)) = last.replace((line, hit.path)) {
-            whole[before] |= path != hit.path;
-        }
-    }
-    let hits = || (0..results.hits.len()).filter(|line| results.hits[*line].is_some());
-    for line in hits().next().into_iter().chain(hits().next_back()) {
-        whole[line] = true;
-    }
     let scores = results.scores(hint.query);
     let mut asked: Vec<usize> =
         results.matches().map(|(line, _)| line).filter(|line| 0.0 < scores[*line]).collect();
     asked.sort_by(|left, right| scores[*right].total_cmp(&scores[*left]).then(left.cmp(right)));
-    asked.into_iter().take((results.hits.len() / WHOLE).max(FEW_WHOLE)).for_each(|line| whole[line] = true);
+    asked
+        .into_iter()
+        .take(results.hits.len().div_ceil(PART).min(MOST_WHOLE))
+        .for_each(|line| whole[line] = true);
     whole
 }
 
