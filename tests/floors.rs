@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 /// The rooms, floor by floor from the ground. A room uses rooms on lower floors, and its own files.
 const FLOORS: &[&[&str]] = &[
     &["units"],
-    &["conversation", "refusal", "marker", "tokens", "text"],
+    &["conversation", "refusal", "marker", "tokens", "text", "script", "secrets"],
     &["receipt"],
-    &["wire", "compress", "store"],
-    &["ledger", "agent"],
+    &["wire", "compress", "store", "transcript", "prompt_cache"],
+    &["ledger", "agent", "learn"],
     &["rewrite", "retrieve"],
-    &["proxy", "mcp", "demo"],
+    &["proxy", "mcp", "demo", "replay"],
     &["config"],
     &["cli", "main"],
 ];

@@ -3,8 +3,8 @@
 //! Reads and never changes. *Invariant:* nothing here knows what was asked before: only the
 //! request itself, and what the provider keeps for it (`previous_response_id`), is looked at.
 
-use super::prompt::{list, text};
 use super::sealed;
+use crate::prompt_cache::prompt::{list, text};
 use serde_json::Value;
 
 /// A provider's way of speaking.

@@ -14,7 +14,5 @@ pub mod script;
 pub mod tools;
 pub mod verdict;
 
-mod cache;
 mod folder;
-mod prompt;
 mod sealed;

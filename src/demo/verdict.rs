@@ -4,11 +4,11 @@
 //! against what the provider received.
 
 use super::agent::{Diary, Output};
-use super::cache::Breakpoints;
 use super::outputs::{COMMANDS, command};
-use super::prompt::Counter;
 use super::provider::{Provider, anthropic};
 use super::script::{Asked, Wire};
+use crate::prompt_cache::cache::Breakpoints;
+use crate::prompt_cache::prompt::Counter;
 use crate::receipt::Usage;
 use crate::text::grouped;
 use crate::tokens;

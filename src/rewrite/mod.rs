@@ -11,7 +11,6 @@ mod frames;
 pub mod hidden;
 mod policy;
 pub mod rules;
-mod script;
 pub mod splice;
 
 use crate::compress::{self, Allowance, Effort, Hint, Loss, Shortened};

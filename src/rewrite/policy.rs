@@ -2,9 +2,10 @@
 //!
 //! Absent here: any provider's or agent's name but that of our own tool.
 
-use super::{Reach, WayBack, script};
+use super::{Reach, WayBack};
 use crate::conversation::{Arguments, Block, Call, Content, Conversation, RETRIEVAL_TOOL, Role, ToolResult};
 use crate::refusal::Refusal;
+use crate::script;
 use crate::wire::json;
 use std::collections::HashMap;
 

@@ -66,6 +66,18 @@ pub(super) const STEPS: &[&str] = &[
     "
     ALTER TABLE requests ADD COLUMN volume INTEGER;
 ",
+    "
+    ALTER TABLE blocks ADD COLUMN chain BLOB;
+    ALTER TABLE blocks ADD COLUMN rule TEXT;
+    ALTER TABLE requests ADD COLUMN cache_miss TEXT;
+    ALTER TABLE requests ADD COLUMN cache_missed INTEGER;
+    CREATE TABLE controls (
+        number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, scope TEXT NOT NULL,
+        pattern TEXT NOT NULL, UNIQUE (kind, scope, pattern));
+    CREATE TABLE lessons (
+        file TEXT NOT NULL, id TEXT NOT NULL, line TEXT NOT NULL, said INTEGER NOT NULL, seen INTEGER,
+        state TEXT NOT NULL, PRIMARY KEY (file, id)) WITHOUT ROWID;
+",
 ];
 
 /// The schema that this headroom writes.

@@ -6,8 +6,8 @@
 use super::Message;
 use super::fault::Fault;
 use super::stream::words;
-use crate::demo::prompt::{Counter, Prompt, in_field_order, list, text};
 use crate::demo::script::{Ending, Piece};
+use crate::prompt_cache::prompt::{Counter, Prompt, in_field_order, list, text};
 use crate::receipt::Usage;
 use crate::units::Tokens;
 use serde_json::{Value, json};

@@ -7,9 +7,9 @@ use super::Message;
 use super::fault::Fault;
 use super::stream::words;
 use crate::demo::asked::response_text;
-use crate::demo::prompt::{Counter, Prompt, in_field_order, list, text};
 use crate::demo::script::{Ending, Piece};
 use crate::demo::sealed;
+use crate::prompt_cache::prompt::{Counter, Prompt, in_field_order, list, text};
 use serde_json::{Value, json};
 
 /// Reads a request's body into its prompt.

@@ -26,9 +26,9 @@ mod responses;
 pub mod tap;
 
 use super::asked::{Asked, Wire};
-use super::cache::{Breakpoints, Prefixes};
-use super::prompt::{Counter, Prompt};
 use super::script::{Piece, Script, Turn, in_order};
+use crate::prompt_cache::cache::{Breakpoints, Prefixes};
+use crate::prompt_cache::prompt::{Counter, Prompt};
 use crate::receipt::Usage;
 use crate::units::Tokens;
 use bytes::Bytes;

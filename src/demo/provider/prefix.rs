@@ -2,7 +2,7 @@
 
 use super::BrokenPrefix;
 use crate::demo::asked::{Asked, Wire};
-use crate::demo::prompt::{Digest, Prompt, PromptBlock};
+use crate::prompt_cache::prompt::{Digest, Prompt, PromptBlock};
 
 /// The prompts so far, each of its kin.
 #[derive(Debug, Default)]

@@ -1,0 +1,13 @@
+//! One file a rule: what it looks for among the recent moments of a thread, and what it notes.
+
+use super::lesson::Occurrence;
+use super::step::Recent;
+
+/// A rule, with what it remembers of one thread of one session.
+pub trait Rule {
+    /// Looks at the latest moment of `recent`, among those before it.
+    fn see(&mut self, recent: &Recent, found: &mut Vec<Occurrence>);
+
+    /// The thread has ended.
+    fn end(&mut self, _recent: &Recent, _found: &mut Vec<Occurrence>) {}
+}
