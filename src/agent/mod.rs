@@ -3,12 +3,13 @@
 //! The only room that starts programs. *Invariant:* an agent is pointed at us by
 //! what lives and dies with it: environment, arguments, files of the run. Where
 //! only a file of the user's can do it, the change is journalled before it is made
-//! and undone after. The one exception is a line in a shell's start-up file, when it
-//! was asked for.
+//! and undone after. The exceptions are asked for: a line in a shell's start-up file, and what
+//! `amend` writes into a memory file, with the old bytes kept.
 
 pub mod definition;
 pub mod plan;
 
+pub mod amend;
 pub mod claude;
 pub mod codex;
 pub mod edit;
@@ -19,6 +20,7 @@ pub mod jsonc;
 pub mod masked;
 pub mod patch;
 pub mod peek;
+mod swap;
 
 pub mod itself;
 pub mod lease;

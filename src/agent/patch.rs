@@ -9,10 +9,10 @@
 use super::definition::Format;
 use super::edit::{self, Before, EditError, TakenBack};
 use super::lease::Holder;
+use super::swap::{self, Fresh, Step, Steps};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A value that is to stand in a file.
@@ -32,7 +32,7 @@ pub struct Wanted {
 #[derive(Clone, Debug)]
 pub struct Journals {
     folder: PathBuf,
-    step: fn(Step) -> io::Result<()>,
+    step: Steps,
 }
 
 /// Why a value could not be set or taken back. The file is as it was.
@@ -96,17 +96,6 @@ pub enum How {
     NotThere,
     /// It could not be undone; why. It will be tried again.
     Failed(String),
-}
-
-/// A point at which a machine can stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    LockTaken,
-    JournalWritten,
-    NewFileMade,
-    NewFileWritten,
-    FileReplaced,
-    JournalRemoved,
 }
 
 /// Values that this process holds; dropping it lets go of them.
@@ -219,7 +208,7 @@ impl Journals {
 
     /// Takes back what nobody holds any more, last first; the journal goes with the last.
     fn undo_in(&self, journal: &mut Journal, at: &Path, ends: impl Fn(&Holder, &str) -> bool) -> Vec<Undone> {
-        self.sweep(&journal.path);
+        swap::sweep(&journal.path);
         let mut undone = Vec::new();
         for number in (0..journal.entries.len()).rev() {
             let entry = &journal.entries[number];
@@ -265,7 +254,7 @@ impl Journals {
 
     /// Drops holders from a journal without touching the file: what stands there is about to be set anew.
     fn let_go(&self, journal: &mut Journal, ends: impl Fn(&Holder) -> bool) -> Result<(), PatchError> {
-        self.sweep(&journal.path);
+        swap::sweep(&journal.path);
         if let Ok(Some(text)) = read(&journal.path) {
             for entry in &mut journal.entries {
                 let there = edit::value(entry.format, &text, &entry.key).ok().flatten();
@@ -336,38 +325,9 @@ impl Journals {
 
     /// Replaces a file as a whole, if it still holds `before` (`None`: is not there); false when it does not.
     fn replace(&self, path: &Path, before: Option<&String>, text: &str) -> Result<bool, PatchError> {
-        let failed = |source| PatchError::File { path: path.to_owned(), source };
-        let new = beside(path);
-        let written = (|| {
-            let mode = fs::metadata(path).map_or(0o600, |file| file.permissions().mode() & 0o7777);
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            (self.step)(Step::NewFileMade)?;
-            file.set_permissions(fs::Permissions::from_mode(mode))?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            (self.step)(Step::NewFileWritten)
-        })();
-        if let Err(source) = written {
-            // A machine that stops leaves the new file to the next command.
-            if source.kind() != STOPPED {
-                let _ = fs::remove_file(&new);
-            }
-            return Err(failed(source));
-        }
-        if read(path)?.as_ref() != before {
-            let _ = fs::remove_file(&new);
-            return Ok(false);
-        }
-        fs::rename(&new, path).map_err(failed)?;
-        sync_folder(path);
-        (self.step)(Step::FileReplaced).map_err(failed)?;
-        Ok(true)
-    }
-
-    /// Removes a new file that never took the place of `path`.
-    fn sweep(&self, path: &Path) {
-        let _ = fs::remove_file(beside(path));
+        let before = before.map(String::as_bytes);
+        swap::swap(path, before, text.as_bytes(), Fresh::Private, self.step)
+            .map_err(|source| PatchError::File { path: path.to_owned(), source })
     }
 
     fn journal_of(&self, path: &Path) -> PathBuf {
@@ -376,30 +336,17 @@ impl Journals {
     }
 
     fn write_journal(&self, at: &Path, journal: &Journal) -> Result<(), PatchError> {
-        let write = || {
-            let new = at.with_extension("new");
-            let mut file =
-                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-            file.write_all(serde_json::to_string_pretty(journal)?.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, at)?;
-            sync_folder(at);
-            (self.step)(Step::JournalWritten)
-        };
-        write().map_err(|source| PatchError::Journal { path: at.to_owned(), source })
+        serde_json::to_vec_pretty(journal)
+            .map_err(io::Error::from)
+            .and_then(|journal| swap::keep(at, &journal))
+            .and_then(|()| (self.step)(Step::JournalWritten))
+            .map_err(|source| PatchError::Journal { path: at.to_owned(), source })
     }
 
     /// Waits until no other process of ours edits.
     fn lock(&self) -> Result<File, PatchError> {
-        let lock = || {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
-            let path = self.folder.join("lock");
-            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-            file.lock()?;
-            (self.step)(Step::LockTaken)?;
-            Ok(file)
-        };
-        lock().map_err(|source| PatchError::Journal { path: self.folder.clone(), source })
+        swap::lock(&self.folder, self.step)
+            .map_err(|source| PatchError::Journal { path: self.folder.clone(), source })
     }
 }
 
@@ -457,8 +404,6 @@ impl Entry {
 
 /// How often a file that somebody else changes at the same moment is read again.
 const TRIES: u32 = 5;
-/// What a failpoint of a test stops the work with.
-const STOPPED: io::ErrorKind = io::ErrorKind::ConnectionAborted;
 
 /// What a file that is not there begins as.
 fn skeleton(format: Format) -> &'static str {
@@ -468,31 +413,13 @@ fn skeleton(format: Format) -> &'static str {
     }
 }
 
-/// Where the new file is made: in the same folder, so that it can take the other's place at once.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.headroom-new"))
-}
-
 /// A file's text; `None` when it is not there.
 fn read(path: &Path) -> Result<Option<String>, PatchError> {
     let failed = |source| PatchError::File { path: path.to_owned(), source };
-    match fs::read(path) {
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes)
-                .map_err(|_| PatchError::Content { path: path.to_owned(), source: EditError::Unclear })?;
-            Ok(Some(text))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error)),
-    }
-}
-
-/// So that a rename survives the machine.
-fn sync_folder(path: &Path) {
-    if let Some(Ok(folder)) = path.parent().map(File::open) {
-        let _ = folder.sync_all();
-    }
+    let Some(bytes) = swap::read(path).map_err(failed)? else { return Ok(None) };
+    let text = String::from_utf8(bytes)
+        .map_err(|_| PatchError::Content { path: path.to_owned(), source: EditError::Unclear })?;
+    Ok(Some(text))
 }
 
 #[cfg(test)]

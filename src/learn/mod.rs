@@ -8,6 +8,7 @@
 //! *Invariant:* what is written are our own sentences with literals that the agent itself ran or read successfully; text
 //! from tool outputs, pages or files never becomes advice. *Invariant:* bounded memory, however long a transcript is.
 
+pub mod block;
 pub mod lesson;
 pub mod rules;
 pub mod step;

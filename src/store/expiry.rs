@@ -348,7 +348,7 @@ impl Store {
                 db.execute_batch(
                     "DELETE FROM requests; DELETE FROM blocks; DELETE FROM refusals; DELETE FROM retrievals;
                      DELETE FROM faults; DELETE FROM sessions; DELETE FROM originals; DELETE FROM sent; DELETE FROM bodies;
-                     DELETE FROM answers; DELETE FROM offers; DELETE FROM hidden;",
+                     DELETE FROM answers; DELETE FROM offers; DELETE FROM hidden; DELETE FROM lessons;",
                 )?;
                 Ok(natural(requests))
             })?;

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Its parts: `folder secret schema` open it; `commit` writes for all, `recorder` a moment
-//! later; `originals pins answers hidden sessions requests` are what is kept; `expiry` lets it go.
+//! later; `originals pins answers hidden sessions requests lessons` are what is kept; `expiry` lets it go.
 
 mod answers;
 pub mod checkup;
@@ -23,6 +23,7 @@ mod commit;
 mod expiry;
 mod folder;
 mod hidden;
+mod lessons;
 mod originals;
 mod pins;
 mod recorder;
@@ -32,6 +33,7 @@ mod secret;
 mod sessions;
 
 pub use expiry::{Purge, Purged, Sizes};
+pub use lessons::LessonRow;
 pub use requests::{BlockRow, Filter, KindRow, RequestRow, RetrievalRow, SessionRow};
 
 use crate::marker;

@@ -75,8 +75,8 @@ pub(super) const STEPS: &[&str] = &[
         number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, scope TEXT NOT NULL,
         pattern TEXT NOT NULL, UNIQUE (kind, scope, pattern));
     CREATE TABLE lessons (
-        file TEXT NOT NULL, id TEXT NOT NULL, line TEXT NOT NULL, said INTEGER NOT NULL, seen INTEGER,
-        state TEXT NOT NULL, PRIMARY KEY (file, id)) WITHOUT ROWID;
+        file TEXT NOT NULL, id TEXT NOT NULL, line TEXT NOT NULL, next TEXT NOT NULL, said INTEGER NOT NULL,
+        seen INTEGER, state TEXT NOT NULL, PRIMARY KEY (file, id)) WITHOUT ROWID;
 ",
 ];
 

@@ -1,7 +1,9 @@
 //! Setting, sharing, taking back; and a machine that stops at each step.
 
 use super::*;
+use crate::agent::swap::STOPPED;
 use std::cell::Cell;
+use std::os::unix::fs::PermissionsExt;
 
 const TEXT: &str = "{\r\n  // mine\r\n  \"model\": 1e2,\r\n}";
 
