@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod bench;
+pub mod beside;
 pub mod complete;
 pub mod completions;
 pub mod compress;
