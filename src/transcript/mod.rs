@@ -5,13 +5,72 @@
 //! Absent here: what is made of it ([`crate::learn`], [`crate::replay`]), the network, clocks, the environment.
 
 pub mod act;
+pub mod claude;
+pub mod json;
+pub mod lines;
+mod recognise;
+
+pub use recognise::recognise;
 
 use crate::conversation::CacheAsk;
 use crate::receipt::Usage;
 use crate::units::{Millis, Tokens};
+use std::io;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Bytes from a file's start in which it is told whose session it is.
+const INTRODUCTION: u64 = 1 << 20;
+
+/// Entries from a file's start in which it is told whose session it is.
+const INTRODUCTORY: usize = 64;
+
+/// Reads a transcript, entry by entry, until its end or until `see` breaks off.
+///
+/// # Errors
+/// When the file can't be opened or read. What is unreadable in it is counted, and no error.
+pub fn read(source: &Source, see: &mut See<'_>) -> Result<Skipped, TranscriptError> {
+    read_first(source, u64::MAX, see)
+}
+
+/// Whose session it is, from the file's beginning: cheap. Fields that are told later (or never) are empty.
+///
+/// # Errors
+/// As [`read`].
+pub fn peek(source: &Source) -> Result<About, TranscriptError> {
+    let mut about = About::default();
+    let mut seen = 0;
+    read_first(source, INTRODUCTION, &mut |entry| {
+        seen += 1;
+        if let Event::About(said) = entry.event
+            && entry.thread.is_empty()
+            && (about.folder.is_empty() || about.model.is_empty())
+        {
+            // Where it began: a session may go to other folders later.
+            let folder = std::mem::take(&mut about.folder);
+            about = said;
+            if !folder.is_empty() {
+                about.folder = folder;
+            }
+        }
+        let known = !about.session.is_empty() && !about.folder.is_empty() && !about.model.is_empty();
+        if known || INTRODUCTORY <= seen { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(about)
+}
+
+/// Reads the first `most` bytes of a transcript (all of a session in a database).
+fn read_first(source: &Source, most: u64, see: &mut See<'_>) -> Result<Skipped, TranscriptError> {
+    let trouble = |error| TranscriptError::from_io(&source.path, error);
+    let open = || lines::open(&source.path, most).map_err(trouble);
+    match source.format {
+        Format::Claude => claude::read(&mut open()?, source, see).map_err(trouble),
+        Format::Codex | Format::Gemini | Format::OpenCode | Format::Aider | Format::Plain => {
+            Err(TranscriptError::Foreign { path: source.path.clone() })
+        }
+    }
+}
 
 /// One thing that a transcript says, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -216,6 +275,12 @@ pub enum TranscriptError {
         /// Which file.
         path: PathBuf,
     },
+}
+
+impl TranscriptError {
+    fn from_io(path: &Path, source: io::Error) -> TranscriptError {
+        TranscriptError::Io { path: path.to_owned(), source }
+    }
 }
 
 /// What is done with each entry; breaking off ends the reading.
