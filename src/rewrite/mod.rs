@@ -31,7 +31,7 @@ use std::sync::Arc;
 /// Version of the rules by which a text is shortened; frozen per session.
 ///
 /// A change of anything that decides what is sent for a text counts it up.
-pub const RULES: u32 = 3;
+pub const RULES: u32 = 4;
 
 /// Bytes that the compressors may look at for one request; what is over goes verbatim.
 ///

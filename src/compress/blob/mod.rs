@@ -140,6 +140,7 @@ fn written(
     let code: usize =
         parts.iter().filter(|part| part.class == Class::Code).map(|part| part.range.len()).sum();
     let mut out = String::with_capacity(budget * 2);
+    out.push_str(&write::cleaned(lines, &mut markers));
     let mut at = 0;
     let mut described = usize::MAX;
     for gap in kept.gaps() {

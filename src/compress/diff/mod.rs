@@ -51,12 +51,14 @@ pub fn compress(text: &str, hint: &Hint<'_>, allowance: &Allowance<'_>) -> Resul
         let lines = if text.contains('\u{1b}') { Lines::of(text) } else { Lines::raw(text) };
         let lines = lines.ok_or(Refusal::OverBudget)?;
         let mut markers = allowance.markers(key);
+        let cleaned = lines::write::cleaned(&lines, &mut markers);
         let chosen = choose::Chosen::of(&lines, hint.query, allowance.effort);
         let (compressor, shown) = match chosen {
             Some(chosen) => ("diff-hunks", Some(write::write(&lines, &chosen, &mut markers))),
             None if lines.iter().any(is_hunk) => ("", None),
             None => ("git-log", history::choose(&lines, hint.query, allowance.effort, &mut markers)),
         };
+        let shown = shown.map(|shown| cleaned + &shown);
         if let Some(shown) = shown.filter(|shown| lines::write::saves_enough(text, shown)) {
             return if verify::in_order(&lines, &shown) {
                 Ok(Shortened { text: shown, kind: Kind::Diff, compressor, left_out: true })

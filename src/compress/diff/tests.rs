@@ -154,3 +154,26 @@ fn many_hunks_in_a_row_are_told_in_order() {
     assert_eq!(heads.len(), 4_000);
     assert!(heads.is_sorted());
 }
+
+#[test]
+fn colours_that_were_removed_from_a_log_are_told_once_with_the_key() {
+    let key = Key::parse("0123456789abcdef0123").expect("a key");
+    let commits: String = (0..90)
+        .map(|n| {
+            format!(
+                "\u{1b}[33mcommit {n:07x}\u{1b}[m\nAuthor: A <a@b.c>\nDate:   Mon Mar 2 10:00:{n:02} 2026 +0000\n\n    \
+                 Change number {n}\n\n    {}\n\n",
+                "\u{1b}[31m.\u{1b}[m".repeat(300)
+            )
+        })
+        .collect();
+    let made = compress(&commits, &Hint::default(), &Allowance::kept_under(&key)).expect("shorter");
+    assert!(!made.text.contains('\u{1b}'));
+    assert_eq!(
+        made.text.matches("escape codes and overwritten progress left out").count(),
+        1,
+        "{}",
+        made.text
+    );
+    assert_eq!(made.text.matches("headroom retrieve 0123456789abcdef0123").count(), 1);
+}

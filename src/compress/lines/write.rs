@@ -65,9 +65,8 @@ pub fn write(
     }
     let mut at = 0;
     let gaps = gaps(keep);
-    if gaps.is_empty() && lines.cleaned() {
-        out.push_str(&markers.gap(&format!("{CLEANED} left out")));
-        out.push('\n');
+    if gaps.is_empty() {
+        out.push_str(&cleaned(lines, markers));
     }
     for gap in gaps {
         show(lines, at..gap.start, &mut out);
@@ -93,6 +92,12 @@ pub fn write(
         out.pop();
     }
     out
+}
+
+/// The marker that says, once and ahead of all, that what a terminal does not show was removed; empty
+/// where nothing was.
+pub fn cleaned(lines: &Lines<'_>, markers: &mut Markers<'_>) -> String {
+    if lines.cleaned() { format!("{}\n", markers.gap(&format!("{CLEANED} left out"))) } else { String::new() }
 }
 
 fn show(lines: &Lines<'_>, range: Range<usize>, out: &mut String) {
