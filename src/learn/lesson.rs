@@ -1,5 +1,6 @@
 //! What can be learned, how often it was seen, and how it is said.
 
+use super::habit::Habit;
 use crate::units::{Millis, Tokens};
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ pub enum Lesson {
         /// Why the first one fails.
         because: Because,
     },
+    /// A habit that costs: edits, repeats, big outputs, corrections.
+    Habit(Habit),
 }
 
 /// Why a command fails.

@@ -9,6 +9,9 @@
 //! from tool outputs, pages or files never becomes advice. *Invariant:* bounded memory, however long a transcript is.
 
 pub mod block;
+pub mod habit;
 pub mod lesson;
+pub mod literal;
 pub mod rules;
+pub mod settings;
 pub mod step;

@@ -12,6 +12,9 @@ pub const RECENT: usize = 256;
 /// Bytes of an output that are kept from its start, and from its end.
 pub const EXCERPT: usize = 4 << 10;
 
+/// Bytes of the latest output that rules are shown.
+pub const WHOLE: usize = 1 << 20;
+
 /// One tool call with its result.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -76,6 +79,9 @@ pub enum Happened {
 #[derive(Clone, Debug, Default)]
 pub struct Recent {
     moments: VecDeque<Moment>,
+    /// The whole output of the latest moment, where it is a step (its first [`WHOLE`] bytes): only a rule that looks at it
+    /// now can keep something of it. Whoever pushes a moment sets it.
+    pub whole: String,
     /// The session's name.
     pub session: Arc<str>,
     /// Which agent.

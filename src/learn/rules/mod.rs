@@ -1,5 +1,9 @@
 //! One file a rule: what it looks for among the recent moments of a thread, and what it notes.
 
+mod habits;
+
+pub use habits::habits;
+
 use super::lesson::Occurrence;
 use super::step::Recent;
 
