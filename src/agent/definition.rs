@@ -8,6 +8,7 @@
 use super::filling::{Filling, place_of, places_in};
 use crate::conversation::Frame;
 use crate::text;
+use crate::transcript;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -460,9 +461,15 @@ pub struct Past {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Files {
-    /// Where its transcripts lie.
+    /// Where its transcripts lie: a folder, or a file of the project.
     #[serde(default)]
     pub transcripts: String,
+    /// Variables that name another folder, each with what its transcripts lie under there.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// What they look like; `None`: as nothing that is read.
+    #[serde(default)]
+    pub format: Option<transcript::Format>,
     /// Which files of a project it reads as its memory.
     #[serde(default)]
     pub memory: Vec<String>,

@@ -20,6 +20,7 @@ pub mod jsonc;
 pub mod masked;
 pub mod patch;
 pub mod peek;
+pub mod sessions;
 mod swap;
 
 pub mod itself;

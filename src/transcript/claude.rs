@@ -117,6 +117,8 @@ struct Record<'a> {
     is_compact_summary: Flag,
     is_api_error_message: Flag,
     #[serde(borrow)]
+    interrupted_message_id: Text<'a>,
+    #[serde(borrow)]
     message: Maybe<Message<'a>>,
     #[serde(borrow)]
     attachment: Option<&'a RawValue>,
@@ -181,6 +183,18 @@ struct Counts {
     cache_read_input_tokens: Count,
     output_tokens: Count,
     cache_creation: Maybe<Written>,
+}
+
+impl Counts {
+    fn say_something(&self) -> bool {
+        let counts = [
+            self.input_tokens,
+            self.cache_creation_input_tokens,
+            self.cache_read_input_tokens,
+            self.output_tokens,
+        ];
+        counts.into_iter().any(|count| 0 < count.0.unwrap_or_default())
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -317,8 +331,24 @@ impl<'a, 'see> Reader<'a, 'see> {
         }
         let at = moment(record.timestamp.as_str());
         let thread = self.place(line, record);
-        self.introduce(line, at, record)?;
-        match kind {
+        // A result's record has the folder that its call left the shell in: true for what comes behind it.
+        let result = kind == "user" && record.message.0.as_ref().is_some_and(answers);
+        if !result {
+            self.introduce(line, at, record)?;
+        }
+        self.say_what(thread, line, at, record)?;
+        if result { self.introduce(line, at, record) } else { ControlFlow::Continue(()) }
+    }
+
+    /// What a record says, by its kind.
+    fn say_what(
+        &mut self,
+        thread: usize,
+        line: u64,
+        at: Option<Millis>,
+        record: &Record<'_>,
+    ) -> ControlFlow<()> {
+        match record.kind.as_str() {
             "user" => self.user(thread, line, at, record),
             "assistant" => self.assistant(thread, line, at, record),
             "attachment" => self.attachment(thread, line, at, record),
@@ -385,16 +415,12 @@ impl<'a, 'see> Reader<'a, 'see> {
             return ControlFlow::Continue(());
         }
         self.about = about.clone();
-        self.say(0, line, at, Event::About(about))
+        self.hold(0, line, at, Event::About(about))
     }
 
     fn user(&mut self, thread: usize, line: u64, at: Option<Millis>, record: &Record<'_>) -> ControlFlow<()> {
         let Some(message) = &record.message.0 else { return self.unreadable() };
-        let answers = match &message.content {
-            TextOr::Text(_) => false,
-            TextOr::Row(blocks) => blocks.iter().any(|block| block.kind.as_str() == "tool_result"),
-        };
-        if !answers {
+        if !answers(message) {
             self.finish(thread)?;
             self.turn(thread, line, at, 0, record)?;
         }
@@ -431,6 +457,9 @@ impl<'a, 'see> Reader<'a, 'see> {
         record: &Record<'_>,
     ) -> ControlFlow<()> {
         if text.starts_with(STOPPED) {
+            if !record.interrupted_message_id.as_str().is_empty() {
+                self.cut(thread);
+            }
             return self.hold(thread, line, at, Event::Interrupted);
         }
         if record.is_compact_summary.0 == Some(true) {
@@ -469,7 +498,8 @@ impl<'a, 'see> Reader<'a, 'see> {
             self.finish(thread)?;
             self.turn(thread, line, at, digest(id) | 1, record)?;
         }
-        let usage = message.usage.0.as_ref().map(usage_of);
+        // Records that were copied into another session have lost theirs.
+        let usage = message.usage.0.as_ref().filter(|counts| counts.say_something()).map(usage_of);
         if let Some(of) = self.threads.get_mut(thread) {
             let earlier = of.open.take();
             let usage = merged(earlier.and_then(|open| open.usage), usage);
@@ -626,6 +656,16 @@ impl<'a, 'see> Reader<'a, 'see> {
         }
     }
 
+    /// Calls that were running when the person stopped the model are written down as if they had been refused.
+    fn cut(&mut self, thread: usize) {
+        let held = self.threads.get_mut(thread).into_iter().flat_map(|of| of.held.iter_mut());
+        for entry in held {
+            if let Event::Result(Outcome { ending: ending @ Ending::Denied, .. }) = &mut entry.event {
+                *ending = Ending::Interrupted;
+            }
+        }
+    }
+
     /// The open answer has ended: says so, then what was held back.
     fn finish(&mut self, thread: usize) -> ControlFlow<()> {
         let Some(of) = self.threads.get_mut(thread) else { return ControlFlow::Continue(()) };
@@ -670,6 +710,14 @@ impl Thread {
             summary_due: false,
             cache: CacheAsk::None,
         }
+    }
+}
+
+/// Whether a record holds a tool's answer.
+fn answers(message: &Message<'_>) -> bool {
+    match &message.content {
+        TextOr::Text(_) => false,
+        TextOr::Row(blocks) => blocks.iter().any(|block| block.kind.as_str() == "tool_result"),
     }
 }
 

@@ -6,6 +6,8 @@
 
 pub mod act;
 pub mod claude;
+pub mod copies;
+pub mod find;
 pub mod json;
 pub mod lines;
 mod recognise;
@@ -233,7 +235,8 @@ pub struct Source {
 }
 
 /// The formats that are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Claude Code: `projects/FOLDER/SESSION.jsonl`.
     Claude,
@@ -267,7 +270,7 @@ pub enum TranscriptError {
         /// Which file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It is in none of the known formats.
     #[error("{path} is no transcript of a known format")]
