@@ -9,6 +9,7 @@
 //! from tool outputs, pages or files never becomes advice. *Invariant:* bounded memory, however long a transcript is.
 
 pub mod block;
+pub mod first_words;
 pub mod habit;
 pub mod lesson;
 pub mod literal;

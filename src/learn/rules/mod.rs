@@ -1,6 +1,10 @@
 //! One file a rule: what it looks for among the recent moments of a thread, and what it notes.
 
+mod edits;
 mod habits;
+mod noted;
+#[cfg(test)]
+mod stage;
 
 pub use habits::habits;
 
