@@ -147,6 +147,11 @@ pub struct BlockReceipt {
     pub tokens_before: Tokens,
     /// Tokens of what was sent.
     pub tokens_after: Tokens,
+    /// Names the block and all that stands before it: what was sent for it is pinned under this. `None` where nothing is
+    /// pinned.
+    pub chain: Option<Chain>,
+    /// What of the user's own decided: a line of `[rules]`, or a command of theirs; `None` when the profile did.
+    pub rule: Option<String>,
 }
 
 impl Receipt {

@@ -44,6 +44,10 @@ pub enum Refusal {
     BreakerOpen,
     /// Switched off: no new pins.
     Off,
+    /// Paused by `headroom pause`: no new pins.
+    Paused,
+    /// `headroom never` names its tool or its command.
+    Never,
     /// The request could not be read as its wire's shape.
     Unreadable,
     /// The request is longer than the limit.
@@ -57,7 +61,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal, in the order of this file.
-    pub const ALL: [Refusal; 22] = [
+    pub const ALL: [Refusal; 24] = [
         Refusal::AlreadySent,
         Refusal::BelowFloor,
         Refusal::NoGain,
@@ -76,6 +80,8 @@ impl Refusal {
         Refusal::RoundFailed,
         Refusal::BreakerOpen,
         Refusal::Off,
+        Refusal::Paused,
+        Refusal::Never,
         Refusal::Unreadable,
         Refusal::TooLarge,
         Refusal::Signed,
@@ -103,6 +109,8 @@ impl Refusal {
             Refusal::RoundFailed => "round_failed",
             Refusal::BreakerOpen => "breaker_open",
             Refusal::Off => "off",
+            Refusal::Paused => "paused",
+            Refusal::Never => "never",
             Refusal::Unreadable => "unreadable",
             Refusal::TooLarge => "too_large",
             Refusal::Signed => "signed",
@@ -131,6 +139,8 @@ impl Refusal {
             Refusal::RoundFailed => "FAULT: a round in which an original was to be given back failed",
             Refusal::BreakerOpen => "the provider stopped reading its cache; no new changes in this session",
             Refusal::Off => "switched off",
+            Refusal::Paused => "you said `headroom pause`; `headroom resume` goes on",
+            Refusal::Never => "you said `headroom never` of its tool or command",
             Refusal::Unreadable => "the request was not understood",
             Refusal::TooLarge => "the request was too large",
             Refusal::Signed => "the client signed its very bytes, and headroom can't sign them anew",

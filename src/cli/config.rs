@@ -1,7 +1,9 @@
 //! `headroom config`: which settings are in force, and who said so.
 
+use super::asked;
 use super::term::{self, Verdict, exit};
 use crate::config::{self, Config, Entry, Flags, Origin};
+use crate::store::{self, Control};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -45,10 +47,23 @@ pub fn run(args: Args) -> Verdict {
             "schema": 1,
             "paths": paths_as_json(&config),
             "settings": config.entries().iter().map(as_json).collect::<Vec<_>>(),
+            "controls": asked::json(&asked_for(&config)),
         })),
-        What::Show { json: false } => term::say(as_table(&config)),
+        What::Show { json: false } => {
+            term::say(as_table(&config));
+            let asked = asked_for(&config);
+            if !asked.is_empty() {
+                term::say("");
+                asked::lines(&asked).iter().for_each(term::say);
+            }
+        }
     }
     Ok(ExitCode::from(exit::OK))
+}
+
+/// What was asked for by `pause` and `never`. The store is only looked at.
+fn asked_for(config: &Config) -> Vec<Control> {
+    store::controls_in(config.data_dir(), config.store_limits().wait)
 }
 
 fn paths(config: &Config) -> [(&'static str, std::path::PathBuf); 4] {

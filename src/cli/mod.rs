@@ -1,6 +1,7 @@
 //! One file a verb. The only room that prints.
 
 pub mod agents;
+mod asked;
 pub mod bench;
 pub mod beside;
 pub mod complete;
@@ -11,9 +12,12 @@ pub mod demo;
 pub mod doctor;
 pub mod leader;
 pub mod mcp;
+pub mod never;
+pub mod pause;
 pub mod perf;
 pub mod provider;
 pub mod proxy;
+pub mod resume;
 pub mod retrieve;
 pub mod shims;
 pub mod stats;
@@ -53,6 +57,12 @@ pub enum Verb {
     Stats(stats::Args),
     /// Show what was saved, in two lines
     Perf(perf::Args),
+    /// Send what is new as it came, until `headroom resume`
+    Pause(pause::Args),
+    /// Go on where `headroom pause` stopped
+    Resume(resume::Args),
+    /// Name a tool or a command whose outputs are never made shorter
+    Never(never::Args),
     /// Print an original, or the part of it that you ask for
     Retrieve(retrieve::Args),
     /// Make a request or a text shorter, as a filter
@@ -118,6 +128,9 @@ pub fn main() -> ExitCode {
         Verb::Demo(args) => demo::run(args),
         Verb::Stats(args) => stats::run(args),
         Verb::Perf(args) => perf::run(args),
+        Verb::Pause(args) => pause::run(args),
+        Verb::Resume(args) => resume::run(args),
+        Verb::Never(args) => never::run(args),
         Verb::Retrieve(args) => retrieve::run(args),
         Verb::Compress(args) => compress::run(args),
         Verb::Bench(args) => bench::run(args),

@@ -1,12 +1,13 @@
 //! `headroom stats`: what was saved, per session and in total, and what was left as it was.
 
+use super::asked;
 use super::term::{self, Failure, Verdict, exit};
 use crate::config::{self, Config, Flags, quantity};
 use crate::ledger::price::Prices;
 use crate::ledger::report::{By, Group, Report, Sums};
-use crate::store::{Filter, Store};
+use crate::store::{Control, Filter, SessionRow, Store};
 use crate::text;
-use crate::units::{Millis, SessionId};
+use crate::units::Millis;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 use std::collections::HashSet;
@@ -77,22 +78,28 @@ pub fn run(args: Args) -> Verdict {
     let zone = TimeZone::system();
     let since = args.since.as_deref().map(|when| since(when, Timestamp::now(), &zone)).transpose()?;
     let by = args.by.into();
+    let mut asked = Vec::new();
     let report = match record(&config)? {
         None => Report::nothing(by, &prices),
         Some(store) => {
-            let session = args.session.as_deref().map(|id| session(&store, id)).transpose()?;
+            asked = store.controls()?;
+            let session =
+                args.session.as_deref().map(|id| session(&store, id)).transpose()?.map(|row| row.session);
             let filter = Filter { since, session, ..Filter::default() };
             Report::read(&store, &filter, by, &prices, &zone)?
         }
     };
     if args.json {
-        term::say_json(&report.json());
+        let mut json = report.json();
+        json["controls"] = asked::json(&asked);
+        term::say_json(&json);
     } else if args.csv {
         term::say_exactly(report.csv().as_bytes())?;
     } else if report.total.requests == 0 && since.is_some() {
         term::say(format_args!("No request was sent since then."));
     } else {
         show(&report);
+        show_asked(&asked);
     }
     Ok(ExitCode::from(exit::OK))
 }
@@ -135,6 +142,15 @@ pub fn show(report: &Report) {
     }
 }
 
+/// What keeps outputs as they came because somebody said so.
+fn show_asked(asked: &[Control]) {
+    if !asked.is_empty() {
+        term::say("");
+        term::heading("Asked for by you");
+        asked::lines(asked).iter().for_each(term::say);
+    }
+}
+
 /// The moment that `--since` names: so long before `now`, or the beginning of a day in `zone`.
 fn since(when: &str, now: Timestamp, zone: &TimeZone) -> Result<Millis, Failure> {
     let day = |day: civil::Date| day.to_zoned(zone.clone()).ok().map(|begin| begin.timestamp());
@@ -152,11 +168,10 @@ fn since(when: &str, now: Timestamp, zone: &TimeZone) -> Result<Millis, Failure>
 }
 
 /// The session that `id` names or begins.
-fn session(store: &Store, id: &str) -> Result<SessionId, anyhow::Error> {
+pub(super) fn session(store: &Store, id: &str) -> Result<SessionRow, anyhow::Error> {
     let sessions = store.sessions(&Filter::default())?;
-    let mut found: Vec<&SessionId> =
-        sessions.iter().map(|row| &row.session).filter(|session| session.0.starts_with(id)).collect();
-    if let Some(exact) = found.iter().position(|session| session.0 == id) {
+    let mut found: Vec<&SessionRow> = sessions.iter().filter(|row| row.session.0.starts_with(id)).collect();
+    if let Some(exact) = found.iter().position(|row| row.session.0 == id) {
         found = vec![found[exact]];
     }
     match found[..] {
@@ -168,7 +183,7 @@ fn session(store: &Store, id: &str) -> Result<SessionId, anyhow::Error> {
         )
         .into()),
         _ => {
-            let names: Vec<&str> = found.iter().take(5).map(|session| session.0.as_str()).collect();
+            let names: Vec<&str> = found.iter().take(5).map(|row| row.session.0.as_str()).collect();
             let hint = format!("more letters, please: {}", names.join(", "));
             Err(Failure::new(exit::FAILED, format_args!("{} sessions begin with `{id}`", found.len()), hint)
                 .into())

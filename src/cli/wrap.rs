@@ -17,6 +17,7 @@ use crate::ledger::price::Prices;
 use crate::ledger::report;
 use crate::proxy::{self, Outbound, Running, Setup, Upstreams};
 use crate::rewrite::{Settings, WayBack};
+use crate::store::{Ask, Store};
 use crate::text;
 use anyhow::Context;
 use std::ffi::OsString;
@@ -245,12 +246,17 @@ impl House {
             false => "off: nothing new will be made shorter".to_owned(),
         });
         let way_back = way_back(through);
-        let run = random_hex()?;
+        let secret = random_hex()?;
+        // What runs inside is handed the secret, and can tell by it which run it is part of.
+        let run = proxy::run_of(&format!("/{secret}")).unwrap_or_default();
+        if let Some(store) = &opened.store {
+            self.say_what_is_paused(store);
+        }
         let proxy = proxy::start(Setup {
             upstreams: Upstreams { pinned: Some(through.upstream.clone()), named: through.upstreams.clone() },
             // Always a free one: two wraps at once must not meet.
             port: 0,
-            secret: Some(random_hex()?),
+            secret: Some(secret),
             run: run.clone(),
             agent: agent.name.clone(),
             project: self.around.folder.to_string_lossy().into_owned(),
@@ -263,6 +269,15 @@ impl House {
         })
         .map_err(|error| Failure::new(exit::FAILED, text::with_causes(&error), ""))?;
         Ok(Started { opened, run, proxy })
+    }
+
+    /// Whoever has forgotten a pause would wonder why nothing is saved.
+    fn say_what_is_paused(&self, store: &Store) {
+        let folder = self.around.folder.to_string_lossy();
+        let pauses = store.controls().unwrap_or_default();
+        if pauses.iter().any(|control| control.ask == Ask::PauseFolder && control.covers(&folder)) {
+            self.say("paused: what is new goes as it came; `headroom resume` goes on");
+        }
     }
 
     fn say_what_was_saved(&self, opened: &OpenedStore, run: &str) {

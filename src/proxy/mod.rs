@@ -78,6 +78,15 @@ pub struct Setup {
     pub aws: Aws,
 }
 
+/// The name of the run that the proxy at `base_url` is there for: a digest of its secret, which tells nothing of it.
+/// `None` when there is no secret in it.
+pub fn run_of(base_url: &str) -> Option<String> {
+    let after_scheme = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    let (_, secret) = after_scheme.split_once('/')?;
+    let secret = secret.split('/').next().filter(|secret| !secret.is_empty())?;
+    Some(blake3::hash(format!("run {secret}").as_bytes()).to_hex()[..32].to_owned())
+}
+
 /// Who answers calls of the retrieval tool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answers {

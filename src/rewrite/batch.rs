@@ -95,6 +95,7 @@ fn enter(receipt: &mut Receipt, request: Receipt) {
                 path: "requests".to_owned(),
                 tool: String::new(),
                 key: None,
+                chain: None,
                 ..block
             }),
         }

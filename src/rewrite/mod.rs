@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod chain;
+pub mod controls;
 pub mod explain;
 mod frames;
 pub mod hidden;
@@ -22,6 +23,7 @@ use crate::tokens::{self, Vocabulary};
 use crate::units::{Chain, Key, Millis, SessionId, Tokens, Work};
 use crate::wire::{Wire, json, volume};
 use bytes::Bytes;
+use controls::InForce;
 use policy::Answered;
 use rules::{Permission, Rule};
 use splice::Edit;
@@ -372,6 +374,8 @@ struct Fresh {
     compressor: Option<Cow<'static, str>>,
     key: Option<Key>,
     refusal: Option<Refusal>,
+    /// What of the user's own decided.
+    rule: Option<String>,
     before: Tokens,
     after: Tokens,
 }
@@ -436,15 +440,21 @@ impl Request<'_> {
             let session = session.get_or_insert_with(|| self.frozen(store, receipt));
             let session = match session {
                 Ok(session) => session,
-                Err(because) => {
+                Err((because, rule)) => {
                     fresh.refusal = Some(*because);
+                    fresh.rule.clone_from(rule);
                     continue;
                 }
             };
             let mut told = Arc::new(policy::told(self.body, self.conversation, eligible));
-            let Some(terms) = session.under(&told) else {
-                fresh.refusal = Some(Refusal::Rule);
-                continue;
+            let (decided, rule) = session.under(&told);
+            fresh.rule = rule;
+            let terms = match decided {
+                Ok(terms) => terms,
+                Err(because) => {
+                    fresh.refusal = Some(because);
+                    continue;
+                }
             };
             for (place, &span) in eligible.result.texts.iter().enumerate() {
                 let read = match eligible.result.extent {
@@ -507,9 +517,9 @@ impl Request<'_> {
     }
 
     /// The session's frozen settings, as far as they allow anything.
-    fn frozen(&self, store: &Store, receipt: &mut Receipt) -> Result<Session, Refusal> {
+    fn frozen(&self, store: &Store, receipt: &mut Receipt) -> Result<Session, Withheld> {
         if self.caller.writes == Writes::Verbatim {
-            return Err(Refusal::NoWayBack);
+            return Err((Refusal::NoWayBack, None));
         }
         let settings = self.desk.settings;
         let fresh = Frozen {
@@ -531,15 +541,24 @@ impl Request<'_> {
             }
         };
         if !(frozen.on && settings.on) {
-            return Err(Refusal::Off);
+            return Err((Refusal::Off, None));
+        }
+        let asked = match InForce::is_for(self.caller) {
+            true => store.controls().map_err(|_| (Refusal::StoreFailed, None))?,
+            false => Vec::new(),
+        };
+        let mut asked = InForce::of(&asked, self.caller, &receipt.session);
+        if let Some(said) = asked.paused.take() {
+            return Err((Refusal::Paused, Some(said)));
         }
         if store.breaker(&receipt.session).ok().flatten().is_some() {
-            return Err(Refusal::BreakerOpen);
+            return Err((Refusal::BreakerOpen, None));
         }
         Ok(Session {
             profile: Profile::from_name(&frozen.profile).unwrap_or(Profile::Lossless),
             has_way_back: policy::has_way_back(&settings.way_back, self.conversation),
             rules: frozen.own_rules.iter().filter_map(|text| Rule::parse(text)).collect(),
+            asked,
         })
     }
 
@@ -659,6 +678,8 @@ impl Request<'_> {
                 refusal: fresh.refusal,
                 tokens_before: fresh.before,
                 tokens_after: fresh.after,
+                chain: Some(self.chains[eligible.block]),
+                rule: fresh.rule.clone(),
             }),
             // Sent before, and yet behind the model's last word: a request that is tried again.
             (None, Pin::Shortened(pin)) if is_new => {
@@ -671,6 +692,8 @@ impl Request<'_> {
                     refusal: None,
                     tokens_before: pin.tokens_before,
                     tokens_after: pin.tokens_after,
+                    chain: Some(self.chains[eligible.block]),
+                    rule: None,
                 });
             }
             (_, Pin::Shortened(pin)) => {
@@ -718,7 +741,11 @@ struct Session {
     profile: Profile,
     has_way_back: bool,
     rules: Vec<Rule>,
+    asked: InForce,
 }
+
+/// Why nothing new of a session is made shorter, and what of the user's own says so.
+type Withheld = (Refusal, Option<String>);
 
 /// What may be done to one text.
 #[derive(Clone, Copy, Debug)]
@@ -729,19 +756,25 @@ struct Terms {
 }
 
 impl Session {
-    /// What may be done to an output; `None` when a rule of the user's says nothing may.
-    fn under(&self, told: &policy::Told) -> Option<Terms> {
-        let profile = match rules::decide(&self.rules, told) {
-            Some(Permission::Never) => return None,
+    /// What may be done to an output, or why nothing; and what of the user's own says so.
+    fn under(&self, told: &policy::Told) -> (Result<Terms, Refusal>, Option<String>) {
+        if let Some(said) = self.asked.never(told) {
+            return (Err(Refusal::Never), Some(said));
+        }
+        let rule = rules::deciding(&self.rules, told);
+        let said = rule.map(ToString::to_string);
+        let profile = match rule.map(|rule| rule.allow) {
+            Some(Permission::Never) => return (Err(Refusal::Rule), said),
             Some(Permission::Lossless) => Profile::Lossless,
             Some(Permission::Balanced) => Profile::Shorten(Effort::Balanced),
             Some(Permission::Aggressive) => Profile::Shorten(Effort::Aggressive),
             None => self.profile,
         };
-        Some(match profile {
+        let terms = match profile {
             Profile::Lossless => Terms { effort: Effort::Balanced, loss_allowed: false, wanted_loss: false },
             Profile::Shorten(effort) => Terms { effort, loss_allowed: self.has_way_back, wanted_loss: true },
-        })
+        };
+        (Ok(terms), said)
     }
 }
 
@@ -795,6 +828,7 @@ impl Fresh {
             compressor: None,
             key: None,
             refusal: None,
+            rule: None,
             before: Tokens(0),
             after: Tokens(0),
         }

@@ -88,18 +88,13 @@ impl Subject {
     }
 }
 
-/// What the last rule about an output allows; `None` when no rule is about it.
-pub(super) fn decide(rules: &[Rule], told: &Told) -> Option<Permission> {
-    deciding(rules, told).map(|rule| rule.allow)
-}
-
 /// The last rule about an output.
 pub(super) fn deciding<'a>(rules: &'a [Rule], told: &Told) -> Option<&'a Rule> {
     rules.iter().rev().find(|rule| rule.on.is_about(told))
 }
 
 /// `git log` begins `git log -p`, and does not begin `git logs`.
-fn begins_with_words(command: &str, prefix: &str) -> bool {
+pub(super) fn begins_with_words(command: &str, prefix: &str) -> bool {
     command.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
 }
 
@@ -108,7 +103,7 @@ fn begins_with_words(command: &str, prefix: &str) -> bool {
 /// path from any `/` on.
 ///
 /// One pass with a table of the positions reached: `pattern × path` steps, whatever is in them.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(super) fn matches(pattern: &str, path: &str) -> bool {
     let anchored = pattern.starts_with('/') || pattern.starts_with("**");
     let pattern: Vec<char> =
         if anchored { pattern.chars().collect() } else { format!("**/{pattern}").chars().collect() };
@@ -221,7 +216,7 @@ mod tests {
             (told("Read", "", "/a/b.rs"), None),
         ];
         for (told, decided) in cases {
-            assert_eq!(decide(&rules, &told), decided, "{told:?}");
+            assert_eq!(deciding(&rules, &told).map(|rule| rule.allow), decided, "{told:?}");
         }
     }
 }

@@ -15,11 +15,12 @@
 //! ```
 //!
 //! Its parts: `folder secret schema` open it; `commit` writes for all, `recorder` a moment
-//! later; `originals pins answers hidden sessions requests lessons` are what is kept; `expiry` lets it go.
+//! later; `originals pins answers hidden sessions requests lessons controls` are what is kept; `expiry` lets it go.
 
 mod answers;
 pub mod checkup;
 mod commit;
+mod controls;
 mod expiry;
 mod folder;
 mod hidden;
@@ -32,6 +33,7 @@ mod schema;
 mod secret;
 mod sessions;
 
+pub use controls::{Ask, Control, controls_in};
 pub use expiry::{Purge, Purged, Sizes};
 pub use lessons::LessonRow;
 pub use requests::{BlockRow, Filter, KindRow, RequestRow, RetrievalRow, SessionRow};

@@ -101,6 +101,10 @@ pub struct BlockRow {
     pub tokens_before: Tokens,
     /// Tokens of what was sent.
     pub tokens_after: Tokens,
+    /// Under which its pin is kept; `None` where nothing was pinned, or recorded before this was written down.
+    pub chain: Option<Chain>,
+    /// What of the user's own decided; `None` when the profile did.
+    pub rule: Option<String>,
 }
 
 /// All new tool results of one kind that one compressor handled (or none did).
@@ -217,8 +221,9 @@ pub(super) fn write(db: &Connection, written: &Written) -> rusqlite::Result<()> 
     ])?;
     let request = db.last_insert_rowid();
     let mut blocks = db.prepare_cached(
-        "INSERT INTO blocks (request, place, path, tool, kind, compressor, key, refusal, tokens_before, tokens_after)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO blocks (request, place, path, tool, kind, compressor, key, refusal, tokens_before, tokens_after,
+            chain, rule)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     for (place, block) in (0_i64..).zip(&receipt.blocks) {
         blocks.execute(params![
@@ -232,6 +237,8 @@ pub(super) fn write(db: &Connection, written: &Written) -> rusqlite::Result<()> 
             block.refusal.map(Refusal::name),
             integer(block.tokens_before.0),
             integer(block.tokens_after.0),
+            block.chain.map(|chain| chain.0),
+            block.rule,
         ])?;
     }
     let mut refusals =
@@ -348,7 +355,8 @@ impl Store {
         let mut bounds = Vec::new();
         let which = lets_through(filter, &mut bounds);
         let sql = format!(
-            "SELECT b.request, b.path, b.tool, b.kind, b.compressor, b.key, b.refusal, b.tokens_before, b.tokens_after
+            "SELECT b.request, b.path, b.tool, b.kind, b.compressor, b.key, b.refusal, b.tokens_before, b.tokens_after,
+                b.chain, b.rule
              FROM blocks b JOIN requests r ON r.number = b.request WHERE {which} ORDER BY r.at, r.number, b.place"
         );
         self.rows(&sql, bounds, |row| {
@@ -362,6 +370,8 @@ impl Store {
                 refusal: row.get::<_, Option<String>>(6)?.and_then(|name| Refusal::from_name(&name)),
                 tokens_before: tokens(row, 7)?,
                 tokens_after: tokens(row, 8)?,
+                chain: row.get::<_, Option<[u8; 16]>>(9)?.map(Chain),
+                rule: row.get(10)?,
             })
         })
     }

@@ -78,6 +78,8 @@ fn block(kind: &'static str, compressor: Option<&'static str>, before: u64, afte
         refusal: compressor.is_none().then_some(Refusal::NoGain),
         tokens_before: Tokens(before),
         tokens_after: Tokens(after),
+        chain: None,
+        rule: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod cases;
 mod claude;
 mod codex;
 mod completions;
+mod control;
 mod demo;
 mod doctor;
 mod faults;

@@ -7,8 +7,10 @@ use crate::agent::environment::Environment;
 use crate::agent::lease::Holder;
 use crate::agent::shims;
 use crate::agent::version::{self, Question};
+use crate::cli::asked;
 use crate::config::{Config, quantity};
 use crate::store::checkup::{self, Checkup};
+use crate::store::controls_in;
 use crate::text::{self, counted};
 use crate::units::Millis;
 use std::path::{Path, PathBuf};
@@ -23,6 +25,7 @@ const LITTLE_ROOM: u64 = 32 << 20;
 pub(super) fn look(config: &Config, environment: &Environment, own: &Path, now: Millis) -> Vec<Line> {
     let mut lines = vec![settings(config)];
     lines.extend(store(config, now));
+    lines.extend(asked_for(config));
     lines.push(room(config));
     lines.extend(runs(&config.data_dir().join("runs")));
     lines.extend(patches(&config.data_dir().join("patches")));
@@ -43,6 +46,14 @@ fn settings(config: &Config) -> Line {
             "",
         ),
     }
+}
+
+/// What the user has paused, or named by `headroom never`.
+fn asked_for(config: &Config) -> Option<Line> {
+    let asked = controls_in(config.data_dir(), config.store_limits().wait);
+    let said = asked::lines(&asked);
+    (!said.is_empty())
+        .then(|| Line::unknown("controls", said.join("; "), "headroom resume, headroom never --remove"))
 }
 
 fn store(config: &Config, now: Millis) -> Vec<Line> {

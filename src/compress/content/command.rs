@@ -60,6 +60,40 @@ pub fn about(command: &str) -> About {
     found
 }
 
+/// Every command of a command line: as it stands, and without what only runs another (`sudo`, `CI=1`, `npx`).
+pub(super) fn each(line: &str) -> Vec<String> {
+    let mut inner = line.trim().to_owned();
+    for _ in 0..DEEPEST {
+        match joined(&inner).or_else(|| unwrapped(&inner)) {
+            Some(next) => inner = next,
+            None => break,
+        }
+    }
+    if LONGEST < inner.len() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for stage in commands(&inner).into_iter().flatten() {
+        let stage = stage.trim().to_owned();
+        let bare = bare(words_of(&stage)).join(" ");
+        if bare != stage && !bare.is_empty() {
+            found.push(bare);
+        }
+        if !stage.is_empty() {
+            found.push(stage);
+        }
+    }
+    found
+}
+
+/// The command inside of `bash -lc cd x && ls`: the words of a list, joined without quotes.
+fn joined(line: &str) -> Option<String> {
+    let mut words = line.splitn(3, ' ');
+    let (shell, flag, inner) = (words.next()?, words.next()?, words.next()?);
+    let quoted = inner.starts_with(['"', '\'']);
+    (is_shell(shell) && flag.starts_with('-') && flag.ends_with('c') && !quoted).then(|| inner.to_owned())
+}
+
 /// The command inside of `bash -lc "…"` or `["bash","-lc","…"]`.
 fn unwrapped(command: &str) -> Option<String> {
     if command.starts_with('[')

@@ -20,6 +20,12 @@ pub fn kind_of(text: &str, hint: &Hint<'_>) -> Kind {
     recognise(text, hint).0
 }
 
+/// Every command of a command line: as it stands, and without what only runs another (`sudo`, `CI=1`, `npx`). Empty
+/// for a line that is too long to be looked at.
+pub fn commands_in(line: &str) -> Vec<String> {
+    command::each(line)
+}
+
 /// What told the kind of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToldBy {
