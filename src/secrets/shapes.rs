@@ -349,7 +349,7 @@ impl Letters {
             Letters::Hyphened => byte.is_ascii_hexdigit() || byte == b'-',
             Letters::Capital => byte.is_ascii_digit() || byte.is_ascii_uppercase(),
             Letters::Small => byte.is_ascii_digit() || byte.is_ascii_lowercase(),
-            Letters::Plain => plain,
+            Plain => plain,
             Letters::Url | Letters::Resend => plain || matches!(byte, b'-' | b'_'),
             Letters::Dotted | Letters::Airtable | Letters::Dynatrace => {
                 plain || matches!(byte, b'-' | b'_' | b'.')

@@ -155,7 +155,7 @@ fn looks_like_one(format: Format, path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
     let ends = |end: &str| name.ends_with(end);
     match format {
-        Format::Claude | Format::Plain => ends(".jsonl"),
+        Format::Claude | Format::Qwen | Format::Plain => ends(".jsonl"),
         Format::Codex => name.starts_with("rollout-") && ends(".jsonl"),
         Format::Gemini => name.starts_with("session-") && (ends(".json") || ends(".jsonl")),
         Format::OpenCode => name == "opencode.db",

@@ -8,9 +8,12 @@ pub mod act;
 pub mod claude;
 pub mod copies;
 pub mod find;
+pub mod gemini;
 pub mod json;
 pub mod lines;
 mod recognise;
+#[cfg(test)]
+mod sample;
 
 pub use recognise::recognise;
 
@@ -68,7 +71,14 @@ fn read_first(source: &Source, most: u64, see: &mut See<'_>) -> Result<Skipped, 
     let open = || lines::open(&source.path, most).map_err(trouble);
     match source.format {
         Format::Claude => claude::read(&mut open()?, source, see).map_err(trouble),
-        Format::Codex | Format::Gemini | Format::OpenCode | Format::Aider | Format::Plain => {
+        Format::Gemini if source.path.extension().is_some_and(|ending| ending == "json") => {
+            // One value: it can't be read by its beginning.
+            let mut whole = lines::open(&source.path, u64::MAX).map_err(trouble)?;
+            gemini::read(&mut whole, source, see).map_err(trouble)
+        }
+        Format::Gemini => gemini::read(&mut open()?, source, see).map_err(trouble),
+        Format::Qwen => gemini::qwen::read(&mut open()?, see).map_err(trouble),
+        Format::Codex | Format::OpenCode | Format::Aider | Format::Plain => {
             Err(TranscriptError::Foreign { path: source.path.clone() })
         }
     }
@@ -244,6 +254,8 @@ pub enum Format {
     Codex,
     /// Gemini CLI: `tmp/PROJECT/chats/session-*.jsonl` (older: `.json`).
     Gemini,
+    /// Qwen Code: `projects/FOLDER/chats/SESSION.jsonl`.
+    Qwen,
     /// OpenCode: sessions in `opencode.db`.
     OpenCode,
     /// aider: `.aider.chat.history.md`, or what `--llm-history-file` wrote.

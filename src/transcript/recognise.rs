@@ -18,6 +18,9 @@ const AIDER: &[u8] = b"# aider chat started at";
 /// How a record of aider's `--llm-history-file` begins.
 const AIDER_LOG: [&[u8]; 2] = [b"TO LLM ", b"LLM RESPONSE "];
 
+/// Bytes of a record in which its message begins.
+const QWEN_WITHIN: usize = 2048;
+
 /// Which format a file has; `None` when it is none of the known ones.
 ///
 /// # Errors
@@ -30,8 +33,14 @@ pub fn recognise(path: &Path) -> Result<Option<Format>, TranscriptError> {
 
 /// Which format the lines have.
 fn recognised<R: Read>(lines: &mut Lines<R>) -> io::Result<Option<Format>> {
+    // A session of an older Gemini CLI is one JSON value, written over many lines.
+    let mut spread = false;
     while let Some(line) = lines.next()? {
         let Some(bytes) = line.bytes else { continue };
+        spread |= line.number == 1 && bytes.trim_ascii() == b"{";
+        if spread && bytes.trim_ascii_start().starts_with(b"\"projectHash\":") {
+            return Ok(Some(Format::Gemini));
+        }
         if line.number == 1 && bytes.starts_with(DATABASE) {
             return Ok(Some(Format::OpenCode));
         }
@@ -41,7 +50,11 @@ fn recognised<R: Read>(lines: &mut Lines<R>) -> io::Result<Option<Format>> {
         if let Ok(Keys { names, kind }) = serde_json::from_slice(bytes)
             && let Some(format) = of_keys(&names, &kind)
         {
-            return Ok(Some(format));
+            // Qwen Code's chain of records is like Claude Code's, with Gemini's turns in it.
+            let head = bytes.get(..bytes.len().min(QWEN_WITHIN)).unwrap_or_default();
+            let qwen = !names.iter().any(|name| name == "isSidechain")
+                && (kind == "tool_result" || memchr::memmem::find(head, b"\"parts\":[").is_some());
+            return Ok(Some(if format == Format::Claude && qwen { Format::Qwen } else { format }));
         }
         if line.number == LINES {
             break;
@@ -107,6 +120,11 @@ mod tests {
             ),
             (r#"{"timestamp":"t","type":"session_meta","payload":{}}"#, Some(Format::Codex)),
             (r#"{"sessionId":"s","projectHash":"p","startTime":"t"}"#, Some(Format::Gemini)),
+            ("{\n  \"sessionId\": \"s\",\n  \"projectHash\": \"p\",", Some(Format::Gemini)),
+            (
+                r#"{"uuid":"u","parentUuid":null,"sessionId":"s","type":"user","message":{"role":"user","parts":[{"text":"x"}]}}"#,
+                Some(Format::Qwen),
+            ),
             (r#"{"model":"m","messages":[]}"#, Some(Format::Plain)),
             ("\n# aider chat started at 2026-11-20 10:00:00\n", Some(Format::Aider)),
             ("TO LLM 2026-11-20T10:00:00\n", Some(Format::Aider)),
