@@ -168,15 +168,15 @@ impl Amendments {
         paths
     }
 
-    /// Undoes the latest change of a file. Where it was changed since, `back` is given what stands there now and what stood
-    /// there before our change, and gives what shall stand there. `None` when nothing is known to undo.
+    /// Undoes the latest change of a file. Where it was changed since, `back` is given what stands there now, what stood
+    /// there before our change, and what was noted of it, and gives what shall stand there. `None` when nothing is known to undo.
     ///
     /// # Errors
     /// [`AmendError`].
     pub fn undo<E: std::error::Error + 'static>(
         &self,
         path: &Path,
-        mut back: impl FnMut(&[u8], Option<&[u8]>) -> Result<Vec<u8>, E>,
+        mut back: impl FnMut(&[u8], Option<&[u8]>, &str) -> Result<Vec<u8>, E>,
     ) -> Result<Option<Undone>, AmendError<E>> {
         let path = real(path).unwrap_or_else(|_| path.to_owned());
         let failed = |source| AmendError::File { path: path.clone(), source };
@@ -206,7 +206,7 @@ impl Amendments {
                     Some(earlier) => (How::Exactly, self.swap(&path, now, earlier)),
                 },
                 Some(now) => {
-                    let after = back(now, earlier.as_deref())
+                    let after = back(now, earlier.as_deref(), &kept.note)
                         .map_err(|source| AmendError::Content { path: path.clone(), source })?;
                     (How::AroundChanges, self.swap(&path, now, &after))
                 }

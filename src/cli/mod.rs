@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod leader;
+pub mod learn;
 pub mod mcp;
 pub mod never;
 pub mod pause;
@@ -63,6 +64,8 @@ pub enum Verb {
     Resume(resume::Args),
     /// Name a tool or a command whose outputs are never made shorter
     Never(never::Args),
+    /// Find what went wrong again and again in your sessions, and write what to do instead into the memory file
+    Learn(learn::Args),
     /// Print an original, or the part of it that you ask for
     Retrieve(retrieve::Args),
     /// Make a request or a text shorter, as a filter
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
         Verb::Pause(args) => pause::run(args),
         Verb::Resume(args) => resume::run(args),
         Verb::Never(args) => never::run(args),
+        Verb::Learn(args) => learn::run(args),
         Verb::Retrieve(args) => retrieve::run(args),
         Verb::Compress(args) => compress::run(args),
         Verb::Bench(args) => bench::run(args),

@@ -152,7 +152,7 @@ fn show_asked(asked: &[Control]) {
 }
 
 /// The moment that `--since` names: so long before `now`, or the beginning of a day in `zone`.
-fn since(when: &str, now: Timestamp, zone: &TimeZone) -> Result<Millis, Failure> {
+pub(super) fn since(when: &str, now: Timestamp, zone: &TimeZone) -> Result<Millis, Failure> {
     let day = |day: civil::Date| day.to_zoned(zone.clone()).ok().map(|begin| begin.timestamp());
     let moment = match quantity::span(when) {
         Some(span) => now.checked_sub(span).ok(),

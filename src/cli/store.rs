@@ -6,7 +6,7 @@ use crate::library::now;
 use crate::store::{Purge, Purged, Store};
 use crate::text::counted;
 use crate::units::Millis;
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -164,10 +164,7 @@ fn agreed(which: &Which, folder: &Path) -> Result<bool, anyhow::Error> {
         let what = format!("not deleting {} unasked", which.said());
         return Err(Failure::new(exit::USAGE, what, "say --yes").into());
     }
-    term::say_part(format_args!("Delete {} in {}? [y/N] ", which.said(), folder.display()));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    Ok(term::asked(format_args!("Delete {} in {}? [y/N] ", which.said(), folder.display())))
 }
 
 /// A size as a table shows it: three digits at most before its unit.

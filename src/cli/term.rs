@@ -61,6 +61,15 @@ pub fn say_part(part: impl Display) {
     let _ = write!(out, "{part}").and_then(|()| out.flush());
 }
 
+/// Asks a question on the terminal; true for a yes. The answer is a line of stdin; no answer is a no.
+pub fn asked(question: impl Display) -> bool {
+    use std::io::BufRead;
+    say_part(question);
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
 /// Prints a JSON value of the answer, indented.
 pub fn say_json(value: &serde_json::Value) {
     say(format_args!("{value:#}"));
@@ -111,6 +120,14 @@ pub fn drawn(table: &Table) -> String {
 /// A bar for work of so many steps, on stderr; nothing is drawn where that is no terminal.
 pub fn progress(steps: usize) -> indicatif::ProgressBar {
     indicatif::ProgressBar::new(steps as u64)
+}
+
+/// The same for work of so many bytes; drawn only when it takes a while.
+pub fn progress_of_bytes(bytes: u64) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new(bytes);
+    let style = indicatif::ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}");
+    bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
+    bar
 }
 
 /// Prints bytes of the answer exactly.

@@ -16,3 +16,4 @@ pub mod literal;
 pub mod rules;
 pub mod settings;
 pub mod step;
+pub mod target;

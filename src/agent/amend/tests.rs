@@ -39,7 +39,7 @@ impl Desk {
     }
 
     fn undo(&self) -> Option<How> {
-        let back = |now: &[u8], _: Option<&[u8]>| Ok::<_, Infallible>(now.to_vec());
+        let back = |now: &[u8], _: Option<&[u8]>, _: &str| Ok::<_, Infallible>(now.to_vec());
         self.amendments.undo(&self.path(), back).expect("it can be undone").map(|undone| undone.how)
     }
 }
@@ -90,7 +90,7 @@ fn a_file_that_was_changed_since_is_given_back_what_was_ours() {
     let desk = Desk::new("a");
     desk.add("one", 1).expect("it can be changed");
     fs::write(desk.path(), "aone and mine").expect("the user's own edit");
-    let back = |now: &[u8], earlier: Option<&[u8]>| {
+    let back = |now: &[u8], earlier: Option<&[u8]>, _: &str| {
         assert_eq!(earlier, Some(b"a".as_slice()));
         Ok::<_, Infallible>(String::from_utf8_lossy(now).replace("one", "").into_bytes())
     };
@@ -183,7 +183,7 @@ fn a_machine_that_stops_at_any_step_leaves_the_old_file_or_the_new_one() {
             }
             desk.amendments.step = counted;
             STEPS.set(steps);
-            let back = |now: &[u8], _: Option<&[u8]>| Ok::<_, Infallible>(now.to_vec());
+            let back = |now: &[u8], _: Option<&[u8]>, _: &str| Ok::<_, Infallible>(now.to_vec());
             let finished = match undoing {
                 false => desk.add("new", 1).is_ok(),
                 true => desk.amendments.undo(&desk.path(), back).is_ok(),

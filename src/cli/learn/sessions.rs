@@ -1,0 +1,194 @@
+//! Which transcripts are read, and what is found in them, project by project.
+
+use super::machine::Machine;
+use super::plan::{Found, Pattern, View};
+use super::{Args, Desk};
+use crate::cli::stats;
+use crate::cli::term::{self, Failure, exit};
+use crate::learn::target;
+use crate::text::{counted, with_causes};
+use crate::transcript::{self, About, Event, Format, Source};
+use crate::units::Millis;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// What was read, and what was found in it.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// In the order of their folders.
+    pub projects: Vec<Found>,
+    /// Sessions that were read.
+    pub sessions: usize,
+    /// Lines that were passed over.
+    pub unreadable: u64,
+    /// Transcripts that could not be read, a sentence each.
+    pub unread: Vec<String>,
+    /// True when one of them was named by the user.
+    pub named_unread: bool,
+    looked_for: String,
+}
+
+impl Gathered {
+    /// Why there is no project, in words.
+    pub fn why_nothing(&self) -> String {
+        if self.unread.is_empty() {
+            format!("no session {}", self.looked_for)
+        } else {
+            format!("{} could not be read", counted(self.unread.len(), "transcript"))
+        }
+    }
+}
+
+/// A transcript, and whose it is.
+struct Session {
+    source: Source,
+    about: About,
+}
+
+/// Reads the transcripts that are meant.
+///
+/// # Errors
+/// When `--since` or `--agent` says nothing that is known.
+pub(super) fn gather(desk: &Desk, args: &Args, project: &Path) -> Result<Gathered, anyhow::Error> {
+    let mut gathered = Gathered::default();
+    let named = !args.session_log.is_empty();
+    let sources = match named {
+        true => named_sources(&args.session_log, &mut gathered),
+        false => found_sources(desk, args, project, &mut gathered)?,
+    };
+    let mut projects: BTreeMap<PathBuf, Vec<Session>> = BTreeMap::new();
+    for source in sources {
+        match transcript::peek(&source) {
+            Ok(about) => {
+                if args.agent.as_ref().is_some_and(|agent| *agent != about.agent) {
+                    continue;
+                }
+                if let Some(folder) = belongs(&about, args, project, &desk.home) {
+                    projects.entry(folder).or_default().push(Session { source, about });
+                }
+            }
+            Err(error) => gathered.passed_over(named, with_causes(&error)),
+        }
+    }
+    let bytes: u64 = projects.values().flatten().map(|session| session.source.bytes).sum();
+    let bar = term::progress_of_bytes(bytes);
+    for (folder, mut sessions) in projects {
+        sessions.sort_by_key(|session| session.source.modified);
+        let view = if named { View::Part } else { View::Whole };
+        let found = learn(desk, &folder, &sessions, view, named, &mut gathered, &bar);
+        gathered.projects.push(found);
+    }
+    bar.finish_and_clear();
+    gathered.sessions = gathered.projects.iter().map(|found| found.sessions).sum();
+    Ok(gathered)
+}
+
+/// Which project a session counts for; `None` when it is not meant.
+fn belongs(about: &About, args: &Args, project: &Path, home: &Path) -> Option<PathBuf> {
+    let folder = Path::new(&about.folder);
+    let own = (!about.folder.is_empty()).then(|| target::project_of(folder, home));
+    if !args.session_log.is_empty() {
+        // Whose folder is not on this machine is learned for the project that is meant.
+        let here = own.filter(|_| args.project.is_none() && folder.is_dir());
+        return Some(here.unwrap_or_else(|| project.to_owned()));
+    }
+    match own {
+        Some(own) if args.all => own.is_dir().then_some(own),
+        Some(own) if own == project || folder.starts_with(project) => Some(project.to_owned()),
+        _ => None,
+    }
+}
+
+/// The transcripts that were named.
+fn named_sources(paths: &[PathBuf], gathered: &mut Gathered) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for path in paths {
+        match source_of(path) {
+            Ok(source) => sources.push(source),
+            Err(why) => gathered.passed_over(true, why),
+        }
+    }
+    sources
+}
+
+/// A file that the user named, as a transcript.
+fn source_of(path: &Path) -> Result<Source, String> {
+    let format: Option<Format> = transcript::recognise(path).map_err(|error| with_causes(&error))?;
+    let format = format.ok_or_else(|| format!("{} is no transcript of a known format", path.display()))?;
+    let file =
+        std::fs::metadata(path).map_err(|error| format!("could not read {}: {error}", path.display()))?;
+    let modified = file.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let modified = modified.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default();
+    Ok(Source { path: path.to_owned(), session: None, format, bytes: file.len(), modified: Millis(modified) })
+}
+
+/// The transcripts of all agents, or of the one that was named.
+fn found_sources(
+    desk: &Desk,
+    args: &Args,
+    project: &Path,
+    gathered: &mut Gathered,
+) -> Result<Vec<Source>, anyhow::Error> {
+    let zone = jiff::tz::TimeZone::system();
+    let _since = stats::since(&args.since, jiff::Timestamp::now(), &zone)?;
+    if let Some(name) = &args.agent
+        && desk.agents.iter().all(|agent| agent.name != *name)
+    {
+        let known: Vec<&str> = desk.agents.iter().map(|agent| agent.name.as_str()).collect();
+        let nearest = crate::text::nearest(name, known).unwrap_or_default();
+        let what = format!("no agent is called `{name}`");
+        return Err(Failure::new(exit::USAGE, what, format_args!("did you mean `{nearest}`?")).into());
+    }
+    gathered.looked_for = match args.all {
+        true => format!("of the last {} was found", args.since),
+        false => format!("of the last {} was found for {}", args.since, project.display()),
+    };
+    Ok(Vec::new())
+}
+
+/// Reads a project's sessions and weighs what they tell.
+fn learn(
+    desk: &Desk,
+    project: &Path,
+    sessions: &[Session],
+    view: View,
+    named: bool,
+    gathered: &mut Gathered,
+    bar: &indicatif::ProgressBar,
+) -> Found {
+    let mut found = Found { project: project.to_owned(), view, ..Found::default() };
+    for session in sessions {
+        let mut end = None;
+        let read = transcript::read(&session.source, &mut |entry| {
+            end = entry.at.max(end);
+            if let Event::About(about) = &entry.event
+                && !about.agent.is_empty()
+            {
+                found.agents.insert(about.agent.clone());
+            }
+            ControlFlow::Continue(())
+        });
+        bar.inc(session.source.bytes);
+        match read {
+            Ok(skipped) => {
+                gathered.unreadable += skipped.unreadable;
+                found.sessions += usize::from(session.about.parent.is_empty());
+                found.ends.extend(end);
+            }
+            Err(error) => gathered.passed_over(named, with_causes(&error)),
+        }
+    }
+    let _machine = Machine::new(desk, project, &found.agents);
+    found.ends.sort();
+    found.patterns = Vec::<Pattern>::new();
+    found
+}
+
+impl Gathered {
+    fn passed_over(&mut self, named: bool, why: String) {
+        self.named_unread |= named;
+        self.unread.push(why);
+    }
+}
