@@ -17,6 +17,31 @@ pub fn commands(program: &str) -> String {
     found.join(" && ")
 }
 
+/// The first string literal in `program` that holds `text`, from there to its end; `None` when there is none.
+pub fn literal_with(program: &str, text: &str) -> Option<String> {
+    let at = program.find(text)?;
+    let before = program.get(..at)?;
+    let quote = before.rfind(['"', '\'', '`'])?;
+    let literal = text_of(program.get(quote..)?)?;
+    let begins = literal.find(text)?;
+    literal.get(begins..).map(str::to_owned)
+}
+
+/// The string that stands under `name` in the first call of `function`; `None` when there is none.
+pub fn argument(program: &str, function: &str, name: &str) -> Option<String> {
+    let at = program.find(function)?;
+    let mut rest = program.get(at + function.len()..)?;
+    loop {
+        let at = rest.find(name)?;
+        let begins =
+            rest[..at].chars().next_back().is_none_or(|before| !before.is_alphanumeric() && before != '_');
+        rest = rest.get(at + name.len()..)?;
+        if let Some(value) = begins.then(|| value_after(rest)).flatten() {
+            return text_of(value);
+        }
+    }
+}
+
 /// The first string that stands under one of the names, in the arguments of one call.
 fn command_in(arguments: &str) -> Option<String> {
     let mut rest = arguments;
@@ -83,5 +108,17 @@ mod tests {
         for (program, want) in cases {
             assert_eq!(commands(program), want, "{program}");
         }
+    }
+
+    #[test]
+    fn a_text_is_found_in_the_string_that_holds_it() {
+        let program = r#"const p = "*** Begin\n+a\n*** End"; text(await tools.apply_patch(p));"#;
+        assert_eq!(literal_with(program, "*** Begin").as_deref(), Some("*** Begin\n+a\n*** End"));
+        assert_eq!(literal_with("*** Begin", "*** Begin"), None);
+        assert_eq!(literal_with("`never *** Begin", "*** Begin"), None);
+        let program = "await tools.mcp__headroom__headroom_retrieve({ lines: 'x', key: \"ab12\" })";
+        assert_eq!(argument(program, "headroom_retrieve(", "key").as_deref(), Some("ab12"));
+        assert_eq!(argument(program, "headroom_retrieve(", "query"), None);
+        assert_eq!(argument(program, "other(", "key"), None);
     }
 }
