@@ -1,10 +1,15 @@
 //! One file a rule: what it looks for among the recent moments of a thread, and what it notes.
 
+mod big;
 mod edits;
 mod habits;
+mod lines;
+mod loops;
 mod noted;
+mod originals;
 #[cfg(test)]
 mod stage;
+mod window;
 
 pub use habits::habits;
 
