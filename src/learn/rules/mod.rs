@@ -24,3 +24,8 @@ pub trait Rule {
     /// The thread has ended.
     fn end(&mut self, _recent: &Recent, _found: &mut Vec<Occurrence>) {}
 }
+
+/// Every rule, new, for one thread.
+pub fn all() -> Vec<Box<dyn Rule>> {
+    habits()
+}

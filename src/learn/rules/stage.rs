@@ -35,7 +35,7 @@ impl Stage {
         };
         let step = Step {
             tool: tool.to_owned(),
-            act,
+            act: act.clone(),
             folder: "/p".into(),
             ending,
             output: Excerpt {
@@ -47,6 +47,8 @@ impl Stage {
             },
             asked: Tokens(20),
             request: self.moments.len() as u64,
+            call: digest(&format!("{tool} {act:?}")),
+            commands: None,
         };
         self.push(Happened::Step(Box::new(step)), output);
     }

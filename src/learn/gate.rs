@@ -1,0 +1,162 @@
+//! The gates that evidence must pass before it becomes advice.
+//!
+//! In this order: enough of it; not contradicted by what is newer; still true today; fit to be written; not said
+//! already. *Invariant:* what can't be told counts as not passed: no advice is better than a wrong one.
+
+use super::advice::{Advice, Consent, World};
+use super::evidence::{Book, Evidence, Row};
+use super::facts::Facts;
+use super::lesson::Lesson;
+use super::sentence;
+use crate::secrets;
+use crate::units::Millis;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A lesson that did not become advice.
+#[derive(Clone, Debug)]
+pub struct Withheld {
+    /// Names the lesson in its project, as [`Advice::id`] does.
+    pub id: String,
+    /// Where it was seen.
+    pub project: Arc<str>,
+    /// What it was.
+    pub lesson: Lesson,
+    /// What it rests on.
+    pub evidence: Evidence,
+    /// Why not.
+    pub why: Why,
+}
+
+/// Why a lesson did not become advice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It was not seen often enough, or not in enough sessions.
+    TooSeldom,
+    /// It is never written, only shown.
+    ShownOnly,
+    /// What it calls wrong has worked since, or something else is newer.
+    Contradicted,
+    /// It is no longer true on this machine.
+    NotTrue,
+    /// It holds a secret, or something that can't stand in a line of Markdown.
+    Unfit,
+    /// The memory file says so already.
+    Said,
+    /// Another lesson says the same, and more.
+    Covered,
+}
+
+/// The advice that follows from `book`, the most valuable first, and what does not follow.
+pub fn weigh(book: &Book, facts: &Facts, world: &dyn World, now: Millis) -> (Vec<Advice>, Vec<Withheld>) {
+    let (mut advice, mut withheld) = (Vec::new(), Vec::new());
+    let mut memories = HashMap::new();
+    for (project, lesson, row) in book.rows() {
+        let memory = memories.entry(project).or_insert_with(|| world.memory(Path::new(&**project)));
+        match judged(project, lesson, row, facts, world, memory) {
+            Ok(passed) => advice.push(passed),
+            Err(why) => withheld.push(Withheld {
+                id: id(project, lesson),
+                project: project.clone(),
+                lesson: lesson.clone(),
+                evidence: row.evidence.clone(),
+                why,
+            }),
+        }
+    }
+    without_rivals(&mut advice, &mut withheld);
+    advice.sort_by(|one, other| {
+        other.evidence.worth(now).total_cmp(&one.evidence.worth(now)).then_with(|| one.id.cmp(&other.id))
+    });
+    (advice, withheld)
+}
+
+fn judged(
+    project: &Arc<str>,
+    lesson: &Lesson,
+    row: &Row,
+    facts: &Facts,
+    world: &dyn World,
+    memory: &str,
+) -> Result<Advice, Why> {
+    let needs = lesson.needs().ok_or(Why::ShownOnly)?;
+    if row.evidence.times < u64::from(needs.times) || row.evidence.sessions < u64::from(needs.sessions) {
+        return Err(Why::TooSeldom);
+    }
+    if is_contradicted(project, lesson, row, facts) {
+        return Err(Why::Contradicted);
+    }
+    if !lesson.holds(Path::new(&**project), world) {
+        return Err(Why::NotTrue);
+    }
+    let literals = lesson.literals();
+    if !literals.iter().all(|literal| is_fit(literal)) {
+        return Err(Why::Unfit);
+    }
+    if sentence::says(memory, lesson) {
+        return Err(Why::Said);
+    }
+    Ok(Advice {
+        id: id(project, lesson),
+        project: project.clone(),
+        sentence: sentence::sentence(lesson),
+        scope: lesson.scope(),
+        consent: Consent::for_literals(&literals),
+        lesson: lesson.clone(),
+        evidence: row.evidence.clone(),
+    })
+}
+
+/// True when something newer than the last evidence for a lesson speaks against it. Without times, anything does.
+fn is_contradicted(project: &str, lesson: &Lesson, row: &Row, facts: &Facts) -> bool {
+    let last = row.evidence.last;
+    // What is forbidden must never have worked since it was first refused.
+    let since = if matches!(lesson, Lesson::NotAllowed { .. }) { row.evidence.first } else { last };
+    let noted = 0 < row.times_against && (row.against.is_none() || last <= row.against);
+    noted || lesson.refuted_by().iter().any(|fact| facts.since(project, fact, since))
+}
+
+/// Of lessons that call the same thing wrong and name different remedies, the newest stays, and takes no other's evidence.
+fn without_rivals(advice: &mut Vec<Advice>, withheld: &mut Vec<Withheld>) {
+    let mut newest: HashMap<(Arc<str>, String), (Option<Millis>, u64, String)> = HashMap::new();
+    for passed in advice.iter() {
+        let Some(wrong) = passed.lesson.wrong() else { continue };
+        let rank = (passed.evidence.last, passed.evidence.times, passed.id.clone());
+        let best = newest.entry((passed.project.clone(), wrong)).or_insert_with(|| rank.clone());
+        if *best < rank {
+            *best = rank;
+        }
+    }
+    advice.retain(|passed| {
+        let key = passed.lesson.wrong().map(|wrong| (passed.project.clone(), wrong));
+        let stays = key.and_then(|key| newest.get(&key)).is_none_or(|(_, _, id)| *id == passed.id);
+        if !stays {
+            withheld.push(Withheld {
+                id: passed.id.clone(),
+                project: passed.project.clone(),
+                lesson: passed.lesson.clone(),
+                evidence: passed.evidence.clone(),
+                why: Why::Contradicted,
+            });
+        }
+        stays
+    });
+}
+
+/// True for a literal that can stand between backticks: short, one line, nothing hidden, no secret.
+fn is_fit(literal: &str) -> bool {
+    /// Letters that a literal may have.
+    const LONGEST: usize = 120;
+    literal.len() <= LONGEST
+        && super::block::is_fit(literal)
+        && !literal.contains('`')
+        && secrets::masked(literal) == literal
+}
+
+/// Names a lesson in its project.
+fn id(project: &str, lesson: &Lesson) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(project.as_bytes()).update(&[0]).update(format!("{lesson:?}").as_bytes());
+    hasher.finalize().to_hex().chars().take(16).collect()
+}
