@@ -6,6 +6,7 @@
 
 pub mod act;
 pub mod claude;
+pub mod codex;
 pub mod copies;
 pub mod find;
 pub mod gemini;
@@ -71,6 +72,7 @@ fn read_first(source: &Source, most: u64, see: &mut See<'_>) -> Result<Skipped, 
     let open = || lines::open(&source.path, most).map_err(trouble);
     match source.format {
         Format::Claude => claude::read(&mut open()?, source, see).map_err(trouble),
+        Format::Codex => codex::read(&mut open()?, source, see).map_err(trouble),
         Format::Gemini if source.path.extension().is_some_and(|ending| ending == "json") => {
             // One value: it can't be read by its beginning.
             let mut whole = lines::open(&source.path, u64::MAX).map_err(trouble)?;
@@ -78,7 +80,7 @@ fn read_first(source: &Source, most: u64, see: &mut See<'_>) -> Result<Skipped, 
         }
         Format::Gemini => gemini::read(&mut open()?, source, see).map_err(trouble),
         Format::Qwen => gemini::qwen::read(&mut open()?, see).map_err(trouble),
-        Format::Codex | Format::OpenCode | Format::Aider | Format::Plain => {
+        Format::OpenCode | Format::Aider | Format::Plain => {
             Err(TranscriptError::Foreign { path: source.path.clone() })
         }
     }
