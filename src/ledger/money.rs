@@ -43,7 +43,7 @@
 //!                                                                            net   −$0.028450
 //! ```
 
-use super::price::{Exact, Price, Prices, Rate};
+use super::price::{Exact, Price, Prices, Rate, cost};
 use crate::receipt::{Billing, Usage};
 use crate::store::RequestRow;
 use crate::units::Tokens;
@@ -154,11 +154,8 @@ fn priced(
     call: Option<Tokens>,
     price: &Price,
 ) -> Option<Money> {
-    let input = cost(price.uncached, usage.uncached)?
-        + cost(price.cache_read, usage.cache_read)?
-        + cost(price.cache_write_5m, usage.cache_write_5m)?
-        + cost(price.cache_write_1h, usage.cache_write_1h)?;
-    let spent = input + cost(price.output, usage.output)?;
+    let spent = price.of(usage)?;
+    let input = spent - cost(price.output, usage.output)?;
     let net = if row.only_gives_back {
         Exact(0) - input - cost(price.output, call.unwrap_or(usage.output))?
     } else {
@@ -182,11 +179,6 @@ fn price_of_new(usage: &Usage, sent: Tokens, price: &Price) -> Option<Rate> {
     } else {
         price.cache_write_1h
     }
-}
-
-/// No tokens cost nothing, whatever the price.
-fn cost(rate: Option<Rate>, tokens: Tokens) -> Option<Exact> {
-    if tokens == Tokens(0) { Some(Exact(0)) } else { rate.map(|rate| rate.of(tokens)) }
 }
 
 fn change(rate: Option<Rate>, tokens: i64) -> Option<Exact> {

@@ -4,6 +4,7 @@
 //! own file has the same format and comes first. *Invariant:* a price that is
 //! not known is `None`, never zero.
 
+use crate::receipt::Usage;
 use crate::text;
 use crate::units::{MicroUsd, Tokens};
 use std::ops::Range;
@@ -56,6 +57,24 @@ pub struct Rate(pub i64);
 /// gives another result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Exact(pub i128);
+
+impl Price {
+    /// What a request of this usage costs; `None` when a price that is needed is not known.
+    pub fn of(&self, usage: &Usage) -> Option<Exact> {
+        Some(
+            cost(self.uncached, usage.uncached)?
+                + cost(self.cache_read, usage.cache_read)?
+                + cost(self.cache_write_5m, usage.cache_write_5m)?
+                + cost(self.cache_write_1h, usage.cache_write_1h)?
+                + cost(self.output, usage.output)?,
+        )
+    }
+}
+
+/// No tokens cost nothing, whatever the price.
+pub fn cost(rate: Option<Rate>, tokens: Tokens) -> Option<Exact> {
+    if tokens == Tokens(0) { Some(Exact(0)) } else { rate.map(|rate| rate.of(tokens)) }
+}
 
 impl Rate {
     /// What `tokens` of this class cost.

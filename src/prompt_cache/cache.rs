@@ -13,16 +13,23 @@ use super::prompt::{Counter, Digest, Prompt, extend, start};
 use crate::receipt::Usage;
 use crate::units::Tokens;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How many positions a look-up tries from each breakpoint, the breakpoint included.
 const LOOK_BACK: usize = 20;
 
-/// What is kept at breakpoints, and until when.
-#[derive(Debug, Default)]
-pub struct Breakpoints {
-    entries: HashMap<Digest, Entry>,
+/// What is kept at breakpoints, and until when. `K` names a beginning of a prompt: all of it, up to and with one block.
+#[derive(Debug)]
+pub struct Breakpoints<K = Digest> {
+    entries: HashMap<K, Entry>,
+}
+
+impl<K> Default for Breakpoints<K> {
+    fn default() -> Breakpoints<K> {
+        Breakpoints { entries: HashMap::new() }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +38,23 @@ struct Entry {
     keep: Duration,
 }
 
+/// A prompt as the cache sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a, K> {
+    /// The beginnings of the prompt, one up to each block.
+    pub beginnings: &'a [K],
+    /// How long each of them is.
+    pub lengths: &'a [Tokens],
+    /// The blocks that carry a breakpoint, in order, and for how long each asks.
+    pub breakpoints: &'a [(usize, Duration)],
+}
+
 /// What a request costs, and what the cache holds once its answer has begun.
 #[derive(Clone, Debug)]
-pub struct Bill {
+pub struct Bill<K = Digest> {
     /// The usage, without the output.
     pub usage: Usage,
-    writes: Vec<(Digest, Duration)>,
+    writes: Vec<(K, Duration)>,
 }
 
 impl Breakpoints {
@@ -44,7 +62,6 @@ impl Breakpoints {
     ///
     /// `seed` names what keeps two prompts apart: the account and the model.
     pub fn bill(&mut self, prompt: &Prompt, seed: &str, minimum: Tokens, now: Duration) -> Bill {
-        let chain = prompt.chain(seed);
         let mut length = Tokens(0);
         let lengths: Vec<Tokens> = prompt
             .blocks
@@ -54,47 +71,63 @@ impl Breakpoints {
                 length
             })
             .collect();
-        let breakpoints: Vec<usize> =
-            (0..chain.len()).filter(|&at| prompt.blocks[at].keep.is_some()).collect();
+        let marked = prompt.blocks.iter().enumerate();
+        let breakpoints: Vec<(usize, Duration)> =
+            marked.filter_map(|(at, block)| Some((at, block.keep?))).collect();
+        let row = Row { beginnings: &prompt.chain(seed), lengths: &lengths, breakpoints: &breakpoints };
+        self.bill_row(&row, minimum, now)
+    }
+}
 
+impl<K: Copy + Eq + Hash> Breakpoints<K> {
+    /// As [`Breakpoints::bill`], of a prompt whose beginnings and lengths are known; takes no longer for a long one.
+    pub fn bill_row(&mut self, row: &Row<'_, K>, minimum: Tokens, now: Duration) -> Bill<K> {
+        let known = row.beginnings.len().min(row.lengths.len());
+        let breakpoints = || row.breakpoints.iter().filter(|(at, _)| *at < known);
         let mut read = Tokens(0);
-        for &breakpoint in &breakpoints {
+        for &(breakpoint, _) in breakpoints() {
             let first = (breakpoint + 1).saturating_sub(LOOK_BACK);
-            let found = (first..=breakpoint).rev().find(|&at| self.alive(&chain[at], now));
+            let found = (first..=breakpoint).rev().find(|&at| self.alive(&row.beginnings[at], now));
             if let Some(at) = found {
-                if let Some(entry) = self.entries.get_mut(&chain[at]) {
+                if let Some(entry) = self.entries.get_mut(&row.beginnings[at]) {
                     entry.until = now + entry.keep;
                 }
-                read = read.max(lengths[at]);
+                read = read.max(row.lengths[at]);
             }
         }
 
         let mut usage = Usage { cache_read: read, ..Usage::default() };
         let mut writes = Vec::new();
         let mut covered = read;
-        for &breakpoint in &breakpoints {
-            let (length, keep) = (lengths[breakpoint], prompt.blocks[breakpoint].keep.unwrap_or_default());
+        for &(breakpoint, keep) in breakpoints() {
+            let length = row.lengths[breakpoint];
             if length < minimum {
                 continue;
             }
-            writes.push((chain[breakpoint], keep));
+            writes.push((row.beginnings[breakpoint], keep));
             if let Some(more) = length.saved_by(covered) {
                 let hour = keep > Duration::from_secs(300);
                 *(if hour { &mut usage.cache_write_1h } else { &mut usage.cache_write_5m }) += more;
                 covered = length;
             }
         }
-        usage.uncached = length.saved_by(covered).unwrap_or_default();
+        let whole = row.lengths.last().copied().unwrap_or_default();
+        usage.uncached = whole.saved_by(covered).unwrap_or_default();
         Bill { usage, writes }
     }
 
     /// Writes what `bill` says; called when its answer begins.
-    pub fn settle(&mut self, bill: &Bill, now: Duration) {
-        for (digest, keep) in &bill.writes {
-            let kept = self.entries.get(digest).filter(|entry| now < entry.until).map(|entry| entry.keep);
-            let keep = kept.map_or(*keep, |kept| kept.max(*keep));
-            self.entries.insert(*digest, Entry { until: now + keep, keep });
+    pub fn settle(&mut self, bill: &Bill<K>, now: Duration) {
+        for (beginning, keep) in &bill.writes {
+            self.hold(*beginning, *keep, now);
         }
+    }
+
+    /// Writes one beginning; one that is alive is kept for the longer of the two times.
+    pub fn hold(&mut self, beginning: K, keep: Duration, now: Duration) {
+        let kept = self.entries.get(&beginning).filter(|entry| now < entry.until).map(|entry| entry.keep);
+        let keep = kept.map_or(keep, |kept| kept.max(keep));
+        self.entries.insert(beginning, Entry { until: now + keep, keep });
     }
 
     /// Forgets everything.
@@ -102,8 +135,8 @@ impl Breakpoints {
         self.entries.clear();
     }
 
-    fn alive(&self, digest: &Digest, now: Duration) -> bool {
-        self.entries.get(digest).is_some_and(|entry| now < entry.until)
+    fn alive(&self, beginning: &K, now: Duration) -> bool {
+        self.entries.get(beginning).is_some_and(|entry| now < entry.until)
     }
 }
 

@@ -3,4 +3,6 @@
 //! For the provider of `headroom demo` and the tests, and for `headroom replay`. Knows no wire, no clock and no price.
 
 pub mod cache;
+pub mod growing;
+pub mod habits;
 pub mod prompt;

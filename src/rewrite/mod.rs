@@ -25,6 +25,7 @@ use crate::wire::{Wire, json, volume};
 use bytes::Bytes;
 use controls::InForce;
 use policy::Answered;
+pub use policy::{QUESTION_PART, is_a_word_of_its_own};
 use rules::{Permission, Rule};
 use splice::Edit;
 use std::borrow::Cow;

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 pub const SMALLEST: usize = 200;
 
 /// Bytes of the question that are read, for each of its parts.
-const QUESTION_PART: usize = 2_000;
+pub const QUESTION_PART: usize = 2_000;
 
 /// A tool result and the call that it answers.
 #[derive(Clone, Copy, Debug)]
@@ -177,8 +177,8 @@ pub fn told(body: &[u8], conversation: &Conversation, eligible: &Answered<'_>) -
     told
 }
 
-/// What clients put among the user's words by themselves is no question.
-fn is_a_word_of_its_own(text: &str) -> bool {
+/// True for what may be a question: what clients put among the user's words by themselves is none.
+pub fn is_a_word_of_its_own(text: &str) -> bool {
     let text = text.trim_start();
     !text.is_empty() && !text.starts_with("<system-reminder>") && !text.starts_with("<environment")
 }
