@@ -39,7 +39,7 @@ pub mod launch;
 #[cfg(unix)]
 pub mod leader;
 #[cfg(unix)]
-mod signals;
+pub mod signals;
 #[cfg(unix)]
 pub mod terminal;
 #[cfg(unix)]

@@ -60,6 +60,18 @@ impl Signals {
     }
 }
 
+/// Up once the person pressed Ctrl-C; pressed again, it ends the process as it would have the first time.
+///
+/// # Errors
+/// When the system refuses.
+pub fn interrupted() -> io::Result<Arc<AtomicBool>> {
+    let pressed = Arc::new(AtomicBool::new(false));
+    // In this order: the second time the flag is up already.
+    flag::register_conditional_default(SIGINT, pressed.clone())?;
+    flag::register(SIGINT, pressed.clone())?;
+    Ok(pressed)
+}
+
 /// The signals that this process ignores since its birth.
 ///
 /// Linux tells in a file. Elsewhere nothing safe tells; there all of them are

@@ -18,6 +18,7 @@ pub mod pause;
 pub mod perf;
 pub mod provider;
 pub mod proxy;
+pub mod replay;
 pub mod resume;
 pub mod retrieve;
 pub mod shims;
@@ -66,6 +67,8 @@ pub enum Verb {
     Never(never::Args),
     /// Find what went wrong again and again in your sessions, and write what to do instead into the memory file
     Learn(learn::Args),
+    /// Show what headroom would have saved on your recorded sessions
+    Replay(replay::Args),
     /// Print an original, or the part of it that you ask for
     Retrieve(retrieve::Args),
     /// Make a request or a text shorter, as a filter
@@ -135,6 +138,7 @@ pub fn main() -> ExitCode {
         Verb::Resume(args) => resume::run(args),
         Verb::Never(args) => never::run(args),
         Verb::Learn(args) => learn::run(args),
+        Verb::Replay(args) => replay::run(args),
         Verb::Retrieve(args) => retrieve::run(args),
         Verb::Compress(args) => compress::run(args),
         Verb::Bench(args) => bench::run(args),

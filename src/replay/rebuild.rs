@@ -89,9 +89,9 @@ pub struct Reads {
 }
 
 /// Folds entries.
-pub struct Rebuilding<'a> {
+pub struct Rebuilding<'a, 'b> {
     kitchen: Kitchen<'a>,
-    look: Look<'a>,
+    look: Look<'b>,
     rebuilt: Rebuilt,
     threads: BTreeMap<Arc<str>, Thread>,
     tools: HashMap<String, Tool>,
@@ -136,9 +136,9 @@ struct Draft {
     ours: bool,
 }
 
-impl<'a> Rebuilding<'a> {
+impl<'a, 'b> Rebuilding<'a, 'b> {
     /// Begins a session; `through` when it is known to have run through headroom.
-    pub fn new(kitchen: Kitchen<'a>, look: Look<'a>, through: bool) -> Rebuilding<'a> {
+    pub fn new(kitchen: Kitchen<'a>, look: Look<'b>, through: bool) -> Rebuilding<'a, 'b> {
         let rebuilt =
             Rebuilt { tools: vec!["prompts".to_owned(), "the model".to_owned()], ..Rebuilt::default() };
         Rebuilding { kitchen, look, rebuilt, threads: BTreeMap::new(), tools: HashMap::new(), through }

@@ -323,6 +323,71 @@ fn thousandths(part: u64, whole: u64) -> u64 {
     u64::try_from(u128::from(part) * 1_000 / u128::from(whole)).unwrap_or(u64::MAX)
 }
 
+impl Session {
+    /// Adds the session of a sub-agent that worked for this one.
+    pub fn absorb(&mut self, child: Session) {
+        self.direct.add(&child.direct);
+        for with in child.with {
+            let Some(sum) = self.with.iter_mut().find(|sum| sum.profile == with.profile) else { continue };
+            sum.figures.add(&with.figures);
+            sum.asked_back += with.asked_back;
+            for row in with.tools {
+                match sum.tools.iter_mut().find(|sum| sum.tool == row.tool) {
+                    Some(sum) => sum.add(&row),
+                    None => sum.tools.push(row),
+                }
+            }
+        }
+        self.test = match (self.test, child.test) {
+            (Some(one), Some(other)) => Some(one.together(&other, &self.recorded, &child.recorded)),
+            (one, other) => one.or(other),
+        };
+        match (&mut self.recorded, child.recorded) {
+            (Some(sum), Some(more)) => sum.add(&more),
+            (none, more) => *none = none.take().or(more),
+        }
+        self.kept = match (self.kept, child.kept) {
+            (Some(one), Some(other)) => Some((one.0 + other.0, one.1 + other.1)),
+            (one, other) => one.or(other),
+        };
+        self.reads.extend(child.reads);
+        self.windows.extend(child.windows);
+        self.skipped.unreadable += child.skipped.unreadable;
+        self.skipped.unknown += child.skipped.unknown;
+    }
+}
+
+impl ToolRow {
+    /// Adds another row of the same tool. What has no price is in no sum of money.
+    pub fn add(&mut self, other: &ToolRow) {
+        self.blocks += other.blocks;
+        self.before += other.before;
+        self.after += other.after;
+        self.saved = match (self.saved, other.saved) {
+            (Some(one), Some(more)) => Some(one + more),
+            (one, more) => one.or(more),
+        };
+    }
+}
+
+impl SelfTest {
+    /// The test of two sessions taken as one: each weighs as much as its recorded input.
+    fn together(self, other: &SelfTest, own: &Option<Figures>, theirs: &Option<Figures>) -> SelfTest {
+        let input = |figures: &Option<Figures>| figures.map_or(0, |figures| figures.usage.input().0);
+        let (one, two) = (i128::from(input(own)), i128::from(input(theirs)));
+        let weighed = |a: i64, b: i64| {
+            let sum = (i128::from(a) * one + i128::from(b) * two) / (one + two).max(1);
+            i64::try_from(sum).unwrap_or(i64::MAX)
+        };
+        let small = |off: u64| i64::try_from(off).unwrap_or(i64::MAX);
+        SelfTest {
+            requests: self.requests + other.requests,
+            tokens_off: weighed(small(self.tokens_off), small(other.tokens_off)).unsigned_abs(),
+            money_off: self.money_off.zip(other.money_off).map(|(a, b)| weighed(a, b)),
+        }
+    }
+}
+
 impl Figures {
     /// The calls that asked originals back would not have been made without us.
     fn take_back_calls(&mut self, courses: &[Course], terms: &Terms<'_>) {

@@ -56,19 +56,9 @@ pub fn total(sessions: &[Session], profile: usize) -> Option<Total> {
             priced.push((direct.0, direct.0 - with.0));
         }
         for row in &its.tools {
-            let sum = tools.entry(row.tool.clone()).or_insert_with(|| ToolRow {
-                tool: row.tool.clone(),
-                blocks: 0,
-                before: 0,
-                after: 0,
-                saved: Some(Exact(0)),
-            });
-            sum.blocks += row.blocks;
-            sum.before += row.before;
-            sum.after += row.after;
-            // A session without prices is in no sum of money.
-            if let Some((sum, more)) = sum.saved.as_mut().zip(row.saved) {
-                *sum = *sum + more;
+            match tools.get_mut(&row.tool) {
+                Some(sum) => sum.add(row),
+                None => drop(tools.insert(row.tool.clone(), row.clone())),
             }
         }
     }

@@ -251,6 +251,17 @@ impl Store {
         })
     }
 
+    /// Opens a store in the empty folder `dir` whose keys are the same everywhere: for trials, in which nothing is
+    /// kept. Keys of such a store are no secret.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn for_trial(dir: &Path) -> Result<Store, StoreError> {
+        let dir = folder::prepare(dir)?;
+        Secret::known(&dir)?;
+        Store::open(&dir, Limits::default())
+    }
+
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
