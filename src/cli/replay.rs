@@ -195,7 +195,9 @@ impl Args {
             sources.retain(|source| {
                 transcript::peek(source).is_ok_and(|about| {
                     self.agent.as_ref().is_none_or(|agent| *agent == about.agent)
-                        && project.as_ref().is_none_or(|project| Path::new(&about.folder).starts_with(project))
+                        && project
+                            .as_ref()
+                            .is_none_or(|project| Path::new(&about.folder).starts_with(project))
                 })
             });
         }

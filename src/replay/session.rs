@@ -409,7 +409,7 @@ impl Figures {
     }
 }
 
-/// What each tool's outputs saved: what is new at the price of what is new, what stood before as it was read.
+/// What each tool's outputs saved: what a request read at the price of that, all else at the price of what is new in it.
 fn by_tool(
     rebuilt: &Rebuilt,
     roads: &[(&Course, Measure, u64)],
@@ -494,42 +494,35 @@ fn saved_on(
     terms: &Terms<'_>,
     tell: &mut dyn FnMut(Tool, Option<Exact>),
 ) {
-    let mut standing: Vec<(Tool, u64)> = Vec::new();
-    let mut all: BTreeMap<Tool, u64> = BTreeMap::new();
-    let mut sent = 0;
-    let forget = |all: &mut BTreeMap<Tool, u64>, (tool, taken): (Tool, u64)| {
-        if let Some(sum) = all.get_mut(&tool) {
-            *sum = sum.saturating_sub(taken);
-        }
-    };
+    let mut standing = 0;
+    // Of each tool: after how many blocks of the history how much was taken out of its outputs.
+    let mut sums: BTreeMap<Tool, Vec<(usize, u64)>> = BTreeMap::new();
     for step in &course.steps {
         match step {
             Step::Block(block) => {
+                standing += 1;
                 let taken = u64::from(block.direct.saturating_sub(Way::With(profile).of(block)));
-                standing.push((block.tool, taken));
-                *all.entry(block.tool).or_default() += taken;
+                if 0 < taken {
+                    let sums = sums.entry(block.tool).or_default();
+                    sums.push((standing, sums.last().map_or(0, |(_, sum)| *sum) + taken));
+                }
             }
             Step::Cut(blocks) => {
-                while (*blocks as usize) < standing.len() {
-                    standing.pop().into_iter().for_each(|gone| forget(&mut all, gone));
+                standing = standing.min(*blocks as usize);
+                for sums in sums.values_mut() {
+                    sums.truncate(sums.partition_point(|(blocks, _)| *blocks <= standing));
                 }
-                sent = sent.min(standing.len());
             }
             Step::Request(number) => {
                 let Some(billed) = bills.get(*number as usize).copied().flatten() else { continue };
-                let mut new: BTreeMap<Tool, u64> = BTreeMap::new();
-                for (tool, taken) in standing.get(sent..).unwrap_or_default() {
-                    *new.entry(*tool).or_default() += taken;
-                }
-                sent = standing.len();
                 let price = terms.prices.of(model_of(course, &billed), billed.usage.input());
-                for (&tool, &taken) in all.iter().filter(|(_, taken)| 0 < **taken) {
-                    let new = new.get(&tool).copied().unwrap_or(0);
+                for (&tool, sums) in &sums {
+                    let Some(&(_, all)) = sums.last() else { continue };
+                    let read = sums.partition_point(|(blocks, _)| *blocks <= billed.read).checked_sub(1);
+                    let old = read.and_then(|at| sums.get(at)).map_or(0, |(_, sum)| *sum);
                     tell(
                         tool,
-                        price
-                            .as_ref()
-                            .and_then(|price| worth(price, &billed.usage, measure, new, taken - new)),
+                        price.as_ref().and_then(|price| worth(price, &billed.usage, measure, all - old, old)),
                     );
                 }
             }
@@ -537,7 +530,7 @@ fn saved_on(
     }
 }
 
-/// What tokens of ours would have cost in a request: `new` ones as what is new in it, `old` ones as what stood before.
+/// What tokens of ours would have cost in a request: `new` ones as what it did not read, `old` ones as what it read.
 fn worth(prices: &Price, usage: &Usage, measure: Measure, new: u64, old: u64) -> Option<Exact> {
     let written = usage.cache_write_5m + usage.cache_write_1h;
     let fresh = if written < usage.uncached || written == Tokens(0) {
@@ -547,6 +540,8 @@ fn worth(prices: &Price, usage: &Usage, measure: Measure, new: u64, old: u64) ->
     } else {
         prices.cache_write_1h
     };
-    let stood = if Tokens(0) < usage.cache_read { prices.cache_read } else { fresh };
-    Some(price::cost(fresh, Tokens(measure.of(new)))? + price::cost(stood, Tokens(measure.of(old)))?)
+    Some(
+        price::cost(fresh, Tokens(measure.of(new)))?
+            + price::cost(prices.cache_read, Tokens(measure.of(old)))?,
+    )
 }

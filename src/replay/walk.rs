@@ -56,6 +56,8 @@ pub struct Billed {
     pub turn: usize,
     /// What it would have cost.
     pub usage: Usage,
+    /// How many blocks of the course it read from the cache.
+    pub read: usize,
     /// `Some` for a request that only asks back an output of this tool, ahead of the turn's own.
     pub fetches: Option<Tool>,
 }
@@ -111,11 +113,21 @@ pub fn walk(road: &Road<'_>, see: &mut dyn FnMut(Billed)) {
                 });
                 while let Some(asked) = asked_back.next_if(|asked| asked.turn <= *number) {
                     let usage = Usage { output: Tokens(CALL), ..cache.bill(&stack, ask, 0 < warm, now) };
-                    see(Billed { turn: *number as usize, usage, fetches: Some(asked.tool) });
+                    see(Billed {
+                        turn: *number as usize,
+                        usage,
+                        read: stack.within(usage.cache_read),
+                        fetches: Some(asked.tool),
+                    });
                     stack.push(u64::from(asked.tokens), CALL);
                 }
                 let usage = Usage { output: Tokens(output), ..cache.bill(&stack, ask, 0 < warm, now) };
-                see(Billed { turn: *number as usize, usage, fetches: None });
+                see(Billed {
+                    turn: *number as usize,
+                    usage,
+                    read: stack.within(usage.cache_read),
+                    fetches: None,
+                });
             }
         }
     }
@@ -174,6 +186,12 @@ impl Stack {
         self.beginnings.push(self.made);
         self.lengths.push(Tokens(self.measure.preamble + self.measure.of(sums.0) + sums.1));
         self.sums.push(sums);
+    }
+
+    /// How many blocks of the course lie within the first `tokens`.
+    fn within(&self, tokens: Tokens) -> usize {
+        let beginnings = self.lengths.partition_point(|length| *length <= tokens);
+        self.whole.partition_point(|whole| *whole <= beginnings)
     }
 
     fn cut(&mut self, blocks: usize) {

@@ -39,6 +39,7 @@ mod proxy_requests;
 mod proxy_roads;
 mod proxy_routes;
 mod readme;
+mod replay;
 mod rewrite;
 mod shims;
 mod store;
