@@ -35,6 +35,9 @@ pub mod startup;
 pub mod version;
 
 #[cfg(unix)]
+pub mod pager;
+
+#[cfg(unix)]
 pub mod launch;
 #[cfg(unix)]
 pub mod leader;

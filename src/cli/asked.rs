@@ -144,6 +144,12 @@ pub(super) fn json(controls: &[Control]) -> Value {
     controls.iter().map(one).collect()
 }
 
+/// `21:40:07`, where the reader is.
+pub(super) fn time(at: Millis) -> String {
+    let at = Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
+}
+
 /// `2026-11-20 21:40`, where the reader is.
 pub(super) fn day_and_time(at: Millis) -> String {
     let at = Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH);

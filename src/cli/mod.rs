@@ -10,6 +10,7 @@ pub mod compress;
 pub mod config;
 pub mod demo;
 pub mod doctor;
+pub mod inspect;
 pub mod leader;
 pub mod learn;
 pub mod mcp;
@@ -57,6 +58,8 @@ pub enum Verb {
     Demo(demo::Args),
     /// Show what was saved
     Stats(stats::Args),
+    /// Show what was done to a session: what arrived, what was sent, and what decided
+    Inspect(inspect::Args),
     /// Show what was saved, in two lines
     Perf(perf::Args),
     /// Send what is new as it came, until `headroom resume`
@@ -133,6 +136,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor(args) => doctor::run(args),
         Verb::Demo(args) => demo::run(args),
         Verb::Stats(args) => stats::run(args),
+        Verb::Inspect(args) => inspect::run(args),
         Verb::Perf(args) => perf::run(args),
         Verb::Pause(args) => pause::run(args),
         Verb::Resume(args) => resume::run(args),

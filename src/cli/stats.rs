@@ -409,7 +409,7 @@ fn name(group: &Group, by: By, letters: usize) -> String {
 }
 
 /// A model's name without the day of its release: what is left tells it well enough in a table.
-fn without_day(model: &str) -> &str {
+pub(super) fn without_day(model: &str) -> &str {
     let day = model.rsplit_once('-').filter(|(_, day)| {
         day.len() == 8 && day.starts_with("20") && day.bytes().all(|byte| byte.is_ascii_digit())
     });

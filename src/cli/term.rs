@@ -103,6 +103,12 @@ pub fn width() -> Option<usize> {
     Table::new().width().map(usize::from)
 }
 
+/// How many lines the terminal has; `None` in a pipe.
+pub fn height() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (0 < size.ws_row).then(|| usize::from(size.ws_row))
+}
+
 /// Puts the numbers of these columns (counted from 0) under each other.
 pub fn align_right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
     for column in columns {

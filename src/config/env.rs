@@ -46,6 +46,12 @@ pub const HEADROOM_BEFORE: Variable = Variable {
 };
 /// No colour.
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", meaning: "no colour in the output" };
+/// The program that shows long texts.
+pub const PAGER: Variable = Variable { name: "PAGER", meaning: "the program that long texts are shown with" };
+/// How `less` behaves.
+pub const LESS: Variable = Variable { name: "LESS", meaning: "the user's own settings of `less`" };
+/// Which terminal there is.
+pub const TERM: Variable = Variable { name: "TERM", meaning: "the kind of terminal" };
 /// Which shell the user has.
 pub const SHELL: Variable = Variable { name: "SHELL", meaning: "the shell that a line for the PATH is for" };
 /// Where zsh's start-up files lie.

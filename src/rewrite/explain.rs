@@ -54,6 +54,11 @@ pub fn explain(before: &[u8], after: &[u8], wire: Wire, rules: &[Rule]) -> Vec<E
     explained
 }
 
+/// What was sent for an output, without what the agent itself writes around one.
+pub fn without_frame(sent: &str) -> &str {
+    &sent[frames::inside(sent)]
+}
+
 /// The texts of a result, as a reader sees them.
 fn texts(body: &[u8], result: &ToolResult) -> String {
     let mut all = String::new();

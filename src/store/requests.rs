@@ -421,6 +421,27 @@ impl Store {
         Ok(counted(self.rows(&sql, bounds, |row| Ok((row.get(0)?, row.get(1)?)))?))
     }
 
+    /// How often each refusal was met in one request, by [`RequestRow::number`].
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn refusals_of(&self, request: i64) -> Result<BTreeMap<Refusal, u64>, StoreError> {
+        let sql = "SELECT name, count FROM refusals WHERE request = ?1";
+        Ok(counted(self.rows(sql, vec![request.into()], |row| Ok((row.get(0)?, row.get(1)?)))?))
+    }
+
+    /// The session that a request was recorded of last: in `folder` or a folder in it, or anywhere.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn newest_session(&self, folder: Option<&str>) -> Result<Option<SessionId>, StoreError> {
+        let sql = "SELECT s.id FROM requests r JOIN sessions s ON s.number = r.session
+             WHERE ?1 IS NULL OR r.project = ?1 OR substr(r.project, 1, length(?1) + 1) = ?1 || '/'
+             ORDER BY r.number DESC LIMIT 1";
+        let folder = folder.map_or(Value::Null, |folder| folder.to_owned().into());
+        Ok(self.rows(sql, vec![folder], |row| row.get(0))?.pop().map(SessionId))
+    }
+
     /// The originals given back in that time; with a session or a run, those that were left out there.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod doctor;
 mod faults;
 mod filter;
 mod fleet;
+mod inspect;
 mod install;
 mod laws;
 mod ledger;

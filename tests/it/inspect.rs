@@ -1,0 +1,132 @@
+//! `headroom inspect`: what arrived, what was sent, and what decided, while the session runs and after.
+
+use crate::world::{self, Talk, World};
+use serde_json::{Value, json};
+
+const SESSION: &str = "0b8f7d5e-0000-4000-8000-000000000001";
+
+fn inspected(world: &World, arguments: &[&str]) -> Value {
+    let arguments = [&["inspect", "--json"], arguments].concat();
+    serde_json::from_str(&world.run(&arguments).succeeded()).expect("JSON")
+}
+
+/// What was sent last for the newest tool result.
+fn sent_last(world: &World) -> String {
+    let body = world.provider().messages().last().expect("a request").json();
+    let messages = body["messages"].as_array().expect("messages").clone();
+    messages.last().expect("a message")["content"][0]["content"].as_str().expect("a text").to_owned()
+}
+
+/// A session with an output that is shortened, one that a rule keeps, one that is paused, and a short one.
+fn a_session(world: &mut World) -> (world::RunningProxy, Vec<(String, String)>) {
+    world.file(
+        "headroom/config.toml",
+        "[rules]\n\"command:cat\" = \"never\"\n\"command:kubectl\" = \"aggressive\"\n",
+    );
+    let proxy = world.proxy();
+    let client = proxy.client();
+    let mut talk = Talk::new("why do payments fail?");
+    assert_eq!(client.message(&talk.body()).status, 200);
+    let mut texts = Vec::new();
+    for (command, output) in [
+        ("kubectl logs deploy/shop", world::log(400)),
+        ("cat services.json", world::rows(150)),
+        ("curl -s api/items", world::rows(160)),
+        ("kubectl logs deploy/bank", world::log(500)),
+        ("pwd", "/project\n".to_owned()),
+    ] {
+        if command.ends_with("bank") {
+            world.run(&["pause"]).succeeded();
+        }
+        talk.calls("Bash", json!({"command": command}), &output);
+        assert_eq!(client.message(&talk.body()).status, 200);
+        texts.push((output, sent_last(world)));
+    }
+    world::eventually("all six are recorded", || {
+        inspected(world, &[])["requests"].as_array().expect("requests").len() == 6
+    });
+    (proxy, texts)
+}
+
+#[test]
+fn what_arrived_and_what_was_sent_are_shown_while_the_session_runs() {
+    let mut world = World::new();
+    let (proxy, texts) = a_session(&mut world);
+
+    let whole = inspected(&world, &[]);
+    assert_eq!(whole["session"]["id"], SESSION);
+    assert_eq!(whole["session"]["profile"], "balanced");
+    assert_eq!(whole["controls"][0]["asks"], "pause_folder");
+    let decided: Vec<(&Value, &Value, &Value)> = whole["requests"]
+        .as_array()
+        .expect("requests")
+        .iter()
+        .flat_map(|request| request["blocks"].as_array().expect("blocks"))
+        .map(|block| (&block["compressor"], &block["refusal"]["name"], &block["rule"]))
+        .collect();
+    assert_eq!(decided.len(), 4, "{whole:#}");
+    assert!(decided[0].0.is_string() && decided[0].2 == "command:kubectl = aggressive", "{decided:?}");
+    assert_eq!((decided[1].1, decided[1].2), (&json!("rule"), &json!("command:cat = never")));
+    assert!(decided[2].0.is_string() && decided[2].2.is_null(), "{decided:?}");
+    assert_eq!((decided[3].1, decided[3].2), (&json!("paused"), &json!("headroom pause")));
+
+    // To the byte, both of them.
+    for (number, text) in [(2, &texts[0]), (4, &texts[2])] {
+        let one = inspected(&world, &["--request", &number.to_string()]);
+        let block = &one["requests"][0]["blocks"][0];
+        assert_eq!(block["texts"][0]["arrived"], text.0.as_str());
+        assert_eq!(block["texts"][0]["sent"], text.1.as_str());
+    }
+    let short = inspected(&world, &["--request", "last"]);
+    assert_eq!(short["requests"][0]["refusals"][0]["name"], "below_floor");
+    proxy.drain();
+}
+
+#[test]
+fn people_read_a_line_a_request_and_a_diff_a_block() {
+    let mut world = World::new();
+    let (proxy, texts) = a_session(&mut world);
+    proxy.drain();
+
+    let list = world.run(&["inspect"]).succeeded();
+    assert!(list.starts_with(&format!("Session {SESSION}\n")), "{list}");
+    assert!(list.contains("profile balanced, 2 rules of your own"), "{list}");
+    assert!(list.contains("paused: every session in "), "{list}");
+    assert!(list.contains("1, 1 shorter") && list.contains("1, 0 shorter (paused)"), "{list}");
+    assert!(!list.contains('\x1b'), "{list}");
+
+    let detail = world.run(&["inspect", &SESSION[..6], "--request", "2"]).succeeded();
+    assert!(detail.contains("under your rule `command:kubectl = aggressive` (config.toml:3)"), "{detail}");
+    assert!(detail.contains("original: headroom retrieve "), "{detail}");
+    assert!(detail.contains("\n- ⋯ ") && detail.contains("\n+ [headroom: "), "{detail}");
+    let whole = world.run(&["inspect", "--request", "2", "--full"]).succeeded();
+    let arrived: Vec<&str> = whole
+        .lines()
+        .filter(|line| line.starts_with("- 2026-") || line.starts_with("  2026-"))
+        .map(|line| &line[2..])
+        .collect();
+    let lines: Vec<String> = texts[0].0.lines().map(|line| line.trim_end().to_owned()).collect();
+    assert_eq!(arrived, lines);
+
+    let kept = world.run(&["inspect", "--request", "3"]).succeeded();
+    assert!(kept.contains("as it came: your rule `command:cat = never` (config.toml:2)"), "{kept}");
+    assert!(kept.contains("its text is not kept"), "{kept}");
+    let paused = world.run(&["inspect", "--request", "5"]).succeeded();
+    assert!(paused.contains("you said `headroom pause`"), "{paused}");
+    let short = world.run(&["inspect", "--request", "6"]).succeeded();
+    assert!(short.contains("Beside these: 1 × below_floor"), "{short}");
+
+    world.run(&["inspect", "--request", "7"]).failed_with(1);
+    world.run(&["inspect", "--request", "x"]).failed_with(2);
+    world.run(&["inspect", "nobody"]).failed_with(1);
+    world.run(&["store", "purge", "--older", "0h", "--yes"]).succeeded();
+    let gone = world.run(&["inspect", "--request", "2"]).succeeded();
+    assert!(gone.contains("not kept any more") || gone.contains("kept any more"), "{gone}");
+}
+
+#[test]
+fn without_a_record_it_says_what_to_do() {
+    let world = World::new();
+    let said = world.run(&["inspect"]).failed_with(1);
+    assert!(said.contains("no request is recorded yet") && said.contains("headroom wrap"), "{said}");
+}
