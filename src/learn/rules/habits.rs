@@ -2,6 +2,7 @@
 
 use super::Rule;
 use super::big::Big;
+use super::corrections::Corrections;
 use super::edits::Edits;
 use super::loops::Loops;
 use super::originals::Originals;
@@ -15,5 +16,6 @@ pub fn habits() -> Vec<Box<dyn Rule>> {
         Box::new(Big::default()),
         Box::new(Originals::default()),
         Box::new(Window::default()),
+        Box::new(Corrections::default()),
     ]
 }

@@ -1,6 +1,7 @@
 //! One file a rule: what it looks for among the recent moments of a thread, and what it notes.
 
 mod big;
+mod corrections;
 mod edits;
 mod habits;
 mod lines;
