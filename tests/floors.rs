@@ -31,8 +31,8 @@ struct Outside {
 const OUTSIDE: &[Outside] = &[
     Outside {
         says: &["rusqlite", "SELECT ", "INSERT INTO", "PRAGMA "],
-        only: &["store"],
-        because: "only the store speaks SQL",
+        only: &["store", "transcript/opencode"],
+        because: "only the store speaks SQL, and what reads the database of another program",
     },
     Outside {
         says: &["println!", "eprintln!", "print!(", "eprint!(", "anstream", "comfy_table", "indicatif"],

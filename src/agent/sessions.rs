@@ -55,6 +55,7 @@ mod tests {
                 ("codex", Format::Codex, "/elsewhere/codex/sessions"),
                 ("gemini", Format::Gemini, "/home/me/.gemini/tmp"),
                 ("opencode", Format::OpenCode, "/home/me/.local/share/opencode"),
+                ("qwen", Format::Qwen, "/home/me/.qwen/projects"),
             ]
         );
     }

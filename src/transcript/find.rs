@@ -94,6 +94,12 @@ pub fn named(path: &Path) -> Result<Vec<Source>, super::TranscriptError> {
 fn sources_of(format: Format, path: PathBuf, about: &Metadata) -> Vec<Source> {
     let modified = about.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let modified = Millis(modified.and_then(|at| i64::try_from(at.as_millis()).ok()).unwrap_or_default());
+    if format == Format::OpenCode {
+        // One that can't be opened is a source still: who reads it is told why.
+        let whole =
+            || vec![Source { path: path.clone(), session: None, format, bytes: about.len(), modified }];
+        return super::opencode::sessions(&path, about.len()).unwrap_or_else(|_| whole());
+    }
     vec![Source { path, session: None, format, bytes: about.len(), modified }]
 }
 
@@ -125,7 +131,9 @@ fn gather(
             }
             continue;
         }
-        if !about.is_dir() || DEEPEST < depth || !is_new(&path, seen) {
+        // Below OpenCode's folder lie copies of the user's repositories.
+        let deepest = if place.format == Format::OpenCode { 0 } else { DEEPEST };
+        if !about.is_dir() || deepest < depth || !is_new(&path, seen) {
             continue;
         }
         let Ok(folder) = fs::read_dir(&path) else {

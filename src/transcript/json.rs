@@ -26,7 +26,7 @@ pub struct Count(pub Option<u64>);
 pub struct Flag(pub Option<bool>);
 
 /// What is read if it has the shape of a `T`, and is `None` if not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Maybe<T>(pub Option<T>);
 
 impl<T> Default for Maybe<T> {

@@ -12,6 +12,7 @@ pub mod find;
 pub mod gemini;
 pub mod json;
 pub mod lines;
+pub mod opencode;
 mod recognise;
 #[cfg(test)]
 mod sample;
@@ -80,9 +81,8 @@ fn read_first(source: &Source, most: u64, see: &mut See<'_>) -> Result<Skipped, 
         }
         Format::Gemini => gemini::read(&mut open()?, source, see).map_err(trouble),
         Format::Qwen => gemini::qwen::read(&mut open()?, see).map_err(trouble),
-        Format::OpenCode | Format::Aider | Format::Plain => {
-            Err(TranscriptError::Foreign { path: source.path.clone() })
-        }
+        Format::OpenCode => opencode::read(source, see).map_err(trouble),
+        Format::Aider | Format::Plain => Err(TranscriptError::Foreign { path: source.path.clone() }),
     }
 }
 
