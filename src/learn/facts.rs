@@ -47,9 +47,14 @@ impl Facts {
                     self.ran(project, command, moment.at);
                 }
             }
-            (Act::Read { path, .. }, _) => {
+            (Act::Read { path, .. } | Act::Write { path } | Act::Edit { path, .. }, _) => {
                 let path = place::relative(&path.to_string_lossy(), &step.folder, project);
-                self.note(project, &Fact::Path(path), moment.at);
+                // The file, and the folders that it lies in.
+                for path in
+                    std::iter::successors(Some(path.as_str()), |path| Some(path.rsplit_once('/')?.0)).take(16)
+                {
+                    self.note(project, &Fact::Path(path.to_owned()), moment.at);
+                }
             }
             (Act::Other, _) => self.note(project, &Fact::Tool(step.tool.clone()), moment.at),
             _ => {}

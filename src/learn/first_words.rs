@@ -166,8 +166,8 @@ pub fn begins_with(line: &str, first: &str) -> bool {
     line.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
-/// How many words say what is done.
-fn first_words(words: &[String]) -> usize {
+/// How many words at the start of a command say what is done; 0 for none.
+pub fn first_words(words: &[String]) -> usize {
     let word = |at: usize| words.get(at).map(String::as_str).unwrap_or("");
     let says = |at: usize| {
         let word = word(at);

@@ -65,7 +65,7 @@ pub fn weigh(book: &Book, facts: &Facts, world: &dyn World, now: Millis) -> (Vec
             }),
         }
     }
-    without_rivals(&mut advice, &mut withheld);
+    without_rivals(book, &mut advice, &mut withheld);
     advice.sort_by(|one, other| {
         other.evidence.worth(now).total_cmp(&one.evidence.worth(now)).then_with(|| one.id.cmp(&other.id))
     });
@@ -117,8 +117,15 @@ fn is_contradicted(project: &str, lesson: &Lesson, row: &Row, facts: &Facts) -> 
     noted || lesson.refuted_by().iter().any(|fact| facts.since(project, fact, since))
 }
 
-/// Of lessons that call the same thing wrong and name different remedies, the newest stays, and takes no other's evidence.
-fn without_rivals(advice: &mut Vec<Advice>, withheld: &mut Vec<Withheld>) {
+/// Of lessons that call the same command wrong and name different remedies, the newest stays. Of paths and folders with
+/// several remedies none does: then it depends.
+fn without_rivals(book: &Book, advice: &mut Vec<Advice>, withheld: &mut Vec<Withheld>) {
+    let mut remedies: HashMap<(Arc<str>, String), u64> = HashMap::new();
+    for (project, lesson, _) in book.rows() {
+        if let Some(wrong) = lesson.wrong() {
+            *remedies.entry((project.clone(), wrong)).or_default() += 1;
+        }
+    }
     let mut newest: HashMap<(Arc<str>, String), (Option<Millis>, u64, String)> = HashMap::new();
     for passed in advice.iter() {
         let Some(wrong) = passed.lesson.wrong() else { continue };
@@ -129,8 +136,13 @@ fn without_rivals(advice: &mut Vec<Advice>, withheld: &mut Vec<Withheld>) {
         }
     }
     advice.retain(|passed| {
-        let key = passed.lesson.wrong().map(|wrong| (passed.project.clone(), wrong));
-        let stays = key.and_then(|key| newest.get(&key)).is_none_or(|(_, _, id)| *id == passed.id);
+        let Some(wrong) = passed.lesson.wrong() else { return true };
+        let key = (passed.project.clone(), wrong);
+        let depends = matches!(passed.lesson, Lesson::UsePath { .. } | Lesson::UseFolder { .. });
+        let stays = match depends {
+            true => remedies.get(&key).is_none_or(|count| *count == 1),
+            false => newest.get(&key).is_none_or(|(_, _, id)| *id == passed.id),
+        };
         if !stays {
             withheld.push(Withheld {
                 id: passed.id.clone(),

@@ -192,11 +192,15 @@ impl Lesson {
             }
         };
         match self {
-            Lesson::UseCommand { not, instead, because: Because::NotFound } => runs(instead) && !runs(not),
-            Lesson::UseCommand { instead, .. } => {
+            Lesson::UseCommand { not, instead, because } => {
+                // What a runner did not find can't be asked for here.
+                let gone = *because != Because::NotFound || not.contains(' ') || !runs(not);
                 let sourced = instead.strip_prefix("source ").and_then(|rest| rest.split(' ').next());
-                let ready = sourced.is_none_or(|file| world.path_exists(&placed(project, file, world)));
-                ready && (sourced.is_some() || runs(instead))
+                let ready = match sourced {
+                    Some(file) => world.path_exists(&placed(project, file, world)),
+                    None => runs(instead),
+                };
+                gone && ready
             }
             Lesson::UsePath { not, instead } => {
                 world.path_exists(&placed(project, instead, world))

@@ -31,3 +31,6 @@ pub mod target;
 pub use advice::{Advice, Consent, Scope, World};
 pub use learner::Learner;
 pub use peril::Peril;
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,16 @@
 //! One file a rule: what it looks for among the recent moments of a thread, and what it notes.
 
 mod big;
+mod commands;
 mod corrections;
+mod denied;
 mod edits;
 mod habits;
 mod lines;
 mod loops;
 mod noted;
 mod originals;
+mod paths;
 #[cfg(test)]
 mod stage;
 mod window;
@@ -28,5 +31,11 @@ pub trait Rule {
 
 /// Every rule, new, for one thread.
 pub fn all() -> Vec<Box<dyn Rule>> {
-    habits()
+    let mut rules: Vec<Box<dyn Rule>> = vec![
+        Box::new(commands::Commands::default()),
+        Box::new(denied::Denied),
+        Box::new(paths::Paths::default()),
+    ];
+    rules.extend(habits());
+    rules
 }
