@@ -5,6 +5,8 @@ mod commands;
 mod corrections;
 mod denied;
 mod edits;
+#[cfg(test)]
+mod golden;
 mod habits;
 mod lines;
 mod loops;
