@@ -420,6 +420,9 @@ impl<'a, 'see> Reader<'a, 'see> {
 
     fn user(&mut self, thread: usize, line: u64, at: Option<Millis>, record: &Record<'_>) -> ControlFlow<()> {
         let Some(message) = &record.message.0 else { return self.unreadable() };
+        if !record.interrupted_message_id.as_str().is_empty() {
+            self.cut(thread);
+        }
         if !answers(message) {
             self.finish(thread)?;
             self.turn(thread, line, at, 0, record)?;
@@ -457,9 +460,6 @@ impl<'a, 'see> Reader<'a, 'see> {
         record: &Record<'_>,
     ) -> ControlFlow<()> {
         if text.starts_with(STOPPED) {
-            if !record.interrupted_message_id.as_str().is_empty() {
-                self.cut(thread);
-            }
             return self.hold(thread, line, at, Event::Interrupted);
         }
         if record.is_compact_summary.0 == Some(true) {
@@ -472,7 +472,7 @@ impl<'a, 'see> Reader<'a, 'see> {
         let client = record.is_meta.0 == Some(true)
             || record.is_compact_summary.0 == Some(true)
             || record.is_sidechain.0 == Some(true)
-            || CLIENT.iter().any(|start| text.starts_with(start));
+            || is_the_clients(text);
         let by = if client { Author::Client } else { Author::Person };
         self.hold(thread, line, at, Event::Prompt(Prompt { text: text.to_owned(), by, images }))
     }
@@ -575,7 +575,7 @@ impl<'a, 'see> Reader<'a, 'see> {
             _ if !attached.content.as_str().is_empty() => attached.content.0.into_owned(),
             _ => raw.get().to_owned(),
         };
-        let by = if CLIENT.iter().any(|start| text.starts_with(start)) { Author::Client } else { by };
+        let by = if is_the_clients(&text) { Author::Client } else { by };
         self.hold(thread, line, at, Event::Prompt(Prompt { text, by, images: 0 }))
     }
 
@@ -732,7 +732,8 @@ fn outcome(block: &Block<'_>, told: Option<&RawValue>) -> Outcome {
     Outcome { id: block.tool_use_id.as_str().to_owned(), text, images, ending }
 }
 
-fn ending(text: &str, failed: bool, told: Option<&RawValue>) -> Ending {
+/// How a call ended, by what the model reads of it, whether it failed, and what the client was told.
+pub(super) fn ending(text: &str, failed: bool, told: Option<&RawValue>) -> Ending {
     let begins = |starts: &[&str]| starts.iter().any(|start| text.starts_with(start));
     if begins(CUT) {
         return Ending::Interrupted;
@@ -757,6 +758,11 @@ fn ending(text: &str, failed: bool, told: Option<&RawValue>) -> Ending {
         rest.get(..digits)?.parse().ok()
     });
     Ending::Failed(code)
+}
+
+/// True for a text on the user's side that the client wrote.
+pub(super) fn is_the_clients(text: &str) -> bool {
+    CLIENT.iter().any(|start| text.starts_with(start))
 }
 
 /// The texts of a row of parts, a line each, and how many images.
@@ -831,4 +837,55 @@ fn bytes(text: &str) -> u64 {
 fn digest(name: &str) -> u64 {
     let hash = blake3::hash(name.as_bytes());
     hash.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Format, sample};
+    use super::*;
+
+    const RECORDED: [&str; 4] = ["errands", "sub-agent", "taken-back", "forked"];
+
+    #[test]
+    fn recorded_sessions_are_told_entry_by_entry() {
+        for name in RECORDED {
+            let path = sample::recorded(&format!("claude/{name}.jsonl"));
+            let (told, skipped) = sample::told(&sample::source(&path, Format::Claude, None));
+            assert_eq!(skipped, Skipped::default(), "{name}");
+            assert_eq!(told, sample::expected(&format!("claude/{name}.told")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_told_up_to_the_cut() {
+        for name in RECORDED {
+            let text = std::fs::read(sample::recorded(&format!("claude/{name}.jsonl"))).unwrap();
+            let (whole, _) = sample::told_in(&text, Format::Claude);
+            for cut in (0..text.len()).step_by(97) {
+                let (told, skipped) = sample::told_in(&text[..cut], Format::Claude);
+                assert!(skipped.unreadable <= 1, "{name} cut at {cut}: {skipped:?}");
+                // An answer that is open at the cut has ended there, and what was held back is told.
+                let same = whole.iter().zip(&told).take_while(|(whole, told)| whole == told).count();
+                assert!(told.len() <= same + 16, "{name} cut at {cut}: {:?}", told.get(same..));
+                let lines = text[..cut].iter().filter(|&&byte| byte == b'\n').count() as u64;
+                let complete = whole.iter().filter(|entry| line_of(entry) + 4 < lines).count();
+                assert!(complete <= same, "{name} cut at {cut}: {:?}", told.get(same..));
+            }
+        }
+    }
+
+    /// The line that an entry was told of.
+    fn line_of(told: &str) -> u64 {
+        told.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn no_damage_stops_the_reading() {
+        for name in RECORDED {
+            let text = std::fs::read(sample::recorded(&format!("claude/{name}.jsonl"))).unwrap();
+            for seed in 0..300 {
+                sample::told_in(&sample::broken(&text, seed), Format::Claude);
+            }
+        }
+    }
 }

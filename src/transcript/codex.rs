@@ -46,9 +46,6 @@ const CLIENT: &[&str] = &[
     "Another language model started to solve this problem",
 ];
 
-/// What a client's note begins with that the person stopped the model.
-const STOPPED: &str = "<turn_aborted>";
-
 /// What an output says that the person, or a rule of theirs, did not allow.
 const DENIED: &[&str] = &[
     "exec command rejected by user",
@@ -408,7 +405,7 @@ impl<'a, 'see> Reader<'a, 'see> {
         };
         let mut of_person = false;
         for (order, (text, images)) in parts.into_iter().enumerate() {
-            let framed = CLIENT.iter().any(|start| text.starts_with(start));
+            let framed = is_the_clients(&text);
             let said = kinds.get(order).is_none_or(|kind| kind.as_str().starts_with("user"));
             let by = if by_user && said && !framed { Author::Person } else { Author::Client };
             if by == Author::Person && !std::mem::replace(&mut of_person, true) {
@@ -605,8 +602,13 @@ fn texts(content: &TextOr<'_, Part<'_>>) -> (String, u32) {
     }
 }
 
+/// True for a text on the user's side that the client wrote.
+pub(super) fn is_the_clients(text: &str) -> bool {
+    CLIENT.iter().any(|start| text.starts_with(start))
+}
+
 /// How a call ended: what its output says of it first, else what the screen was told.
-fn ending(text: &str, told: Option<Ending>) -> Ending {
+pub(super) fn ending(text: &str, told: Option<Ending>) -> Ending {
     let start = text.get(..text.floor_char_boundary(400)).unwrap_or_default();
     if DENIED.iter().any(|denied| start.starts_with(denied)) || told == Some(Ending::Denied) {
         return Ending::Denied;
@@ -682,4 +684,55 @@ fn renew(kept: &mut String, said: &str) {
 
 fn bytes(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Format, sample};
+    use super::*;
+
+    const RECORDED: [&str; 4] = ["programs", "functions", "stopped", "compacted"];
+
+    #[test]
+    fn recorded_sessions_are_told_entry_by_entry() {
+        for name in RECORDED {
+            let path = sample::recorded(&format!("codex/{name}.jsonl"));
+            let (told, skipped) = sample::told(&sample::source(&path, Format::Codex, None));
+            assert_eq!(skipped, Skipped::default(), "{name}");
+            assert_eq!(told, sample::expected(&format!("codex/{name}.told")), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_told_up_to_the_cut() {
+        for name in RECORDED {
+            let text = std::fs::read(sample::recorded(&format!("codex/{name}.jsonl"))).unwrap();
+            let (whole, _) = sample::told_in(&text, Format::Codex);
+            for cut in (0..text.len()).step_by(97) {
+                let (told, skipped) = sample::told_in(&text[..cut], Format::Codex);
+                assert!(skipped.unreadable <= 1, "{name} cut at {cut}: {skipped:?}");
+                // An answer that is open at the cut has ended there, and what was held back is told.
+                let same = whole.iter().zip(&told).take_while(|(whole, told)| whole == told).count();
+                assert!(told.len() <= same + 16, "{name} cut at {cut}: {:?}", told.get(same..));
+                let lines = text[..cut].iter().filter(|&&byte| byte == b'\n').count() as u64;
+                let complete = whole.iter().filter(|entry| line_of(entry) + 4 < lines).count();
+                assert!(complete <= same, "{name} cut at {cut}: {:?}", told.get(same..));
+            }
+        }
+    }
+
+    /// The line that an entry was told of.
+    fn line_of(told: &str) -> u64 {
+        told.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn no_damage_stops_the_reading() {
+        for name in RECORDED {
+            let text = std::fs::read(sample::recorded(&format!("codex/{name}.jsonl"))).unwrap();
+            for seed in 0..300 {
+                sample::told_in(&sample::broken(&text, seed), Format::Codex);
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub mod gemini;
 pub mod json;
 pub mod lines;
 pub mod opencode;
+pub mod plain;
 mod recognise;
 #[cfg(test)]
 mod sample;
@@ -82,7 +83,8 @@ fn read_first(source: &Source, most: u64, see: &mut See<'_>) -> Result<Skipped, 
         Format::Gemini => gemini::read(&mut open()?, source, see).map_err(trouble),
         Format::Qwen => gemini::qwen::read(&mut open()?, see).map_err(trouble),
         Format::OpenCode => opencode::read(source, see).map_err(trouble),
-        Format::Aider | Format::Plain => Err(TranscriptError::Foreign { path: source.path.clone() }),
+        Format::Plain => plain::read(&mut open()?, source, see).map_err(trouble),
+        Format::Aider => Err(TranscriptError::Foreign { path: source.path.clone() }),
     }
 }
 
