@@ -15,6 +15,7 @@ mod write;
 use super::term::{self, Failure, Verdict, exit};
 use crate::agent::amend::Amendments;
 use crate::agent::definition::{self, Agent};
+use crate::agent::plan::Around;
 use crate::config::{self, Config, Flags};
 use crate::library::now;
 use crate::store::Store;
@@ -104,9 +105,9 @@ pub fn run(args: Args) -> Verdict {
         return undo::run(&desk, &args, &project);
     }
     let mode = args.mode();
-    let gathered = sessions::gather(&desk, &args, &project)?;
     let store = Store::open(config.data_dir(), config.store_limits())?;
     store.notices().into_iter().for_each(term::remark);
+    let gathered = sessions::gather(&desk, &store, &args, &project)?;
     let mut wishes = Wishes {
         yes: args.yes_to.clone(),
         target: args.target.clone(),
@@ -123,6 +124,7 @@ pub fn run(args: Args) -> Verdict {
 /// What every part of the work needs.
 struct Desk {
     agents: Vec<Agent>,
+    around: Around,
     home: PathBuf,
     settings: PathBuf,
     data: PathBuf,
@@ -134,9 +136,11 @@ impl Desk {
         let agents = definition::known(&config.agents_dir()).map_err(|error| {
             Failure::new(exit::USAGE, with_causes(&error), "mend the file or move it away")
         })?;
-        let home = super::wrap::surroundings()?.home.unwrap_or_else(|| PathBuf::from("/"));
+        let around = super::wrap::surroundings()?;
+        let home = around.home.clone().unwrap_or_else(|| PathBuf::from("/"));
         Ok(Desk {
             agents,
+            around,
             home,
             settings: config.folders.config_file(),
             data: config.data_dir().to_owned(),

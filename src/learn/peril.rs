@@ -115,6 +115,13 @@ const INTERPRETERS: &[&str] = &[
 
 /// Why writing `literal` needs a yes; empty when it needs none.
 pub fn of(literal: &str) -> Vec<Peril> {
+    // The files of one kind are no command.
+    if literal
+        .strip_prefix("*.")
+        .is_some_and(|kind| kind.chars().all(|letter| letter.is_ascii_alphanumeric()))
+    {
+        return Vec::new();
+    }
     let lower = literal.to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let mut perils = Vec::new();

@@ -24,6 +24,7 @@ mod fleet;
 mod inspect;
 mod install;
 mod laws;
+mod learn;
 mod ledger;
 mod load;
 mod provider;

@@ -7,10 +7,10 @@ use super::write::{self, Again, Intent, WriteError};
 use crate::agent::amend::{AmendError, Amendments};
 use crate::agent::definition::Agent;
 use crate::learn::block::{Fate, Leaves, Saying, State};
-use crate::learn::settings::Setting;
 use crate::learn::target::{self, Readers, Target, TargetError};
+use crate::learn::{Advice, Consent, Scope};
 use crate::store::Store;
-use crate::units::{Millis, Tokens};
+use crate::units::Millis;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(super) struct Found {
     /// The last moments of the sessions, the latest last.
     pub ends: Vec<Millis>,
     /// The most valuable first.
-    pub patterns: Vec<Pattern>,
+    pub patterns: Vec<Advice>,
     /// Lessons that are not true any more, by name.
     pub refuted: BTreeSet<String>,
     /// Whether all of the project's late sessions were read, so that what was not seen did not happen.
@@ -42,52 +42,6 @@ pub(super) enum View {
     Part,
     /// All sessions of the time that was asked for.
     Whole,
-}
-
-/// Something that happened again and again.
-#[derive(Clone, Debug)]
-pub(super) struct Pattern {
-    /// Names the lesson.
-    pub id: String,
-    /// What to do about it.
-    pub sentence: String,
-    /// How often it was seen.
-    pub times: u64,
-    /// In how many sessions.
-    pub sessions: u64,
-    /// What it cost.
-    pub tokens: Tokens,
-    /// Requests that it cost.
-    pub turns: u64,
-    /// When it was seen first.
-    pub first: Option<Millis>,
-    /// When it was seen last.
-    pub last: Option<Millis>,
-    /// Where, as far as it is kept.
-    pub places: Vec<Place>,
-    /// The agents that met it; empty when that is not known.
-    pub agents: BTreeSet<String>,
-    /// Where it belongs.
-    pub scope: Scope,
-    /// Why it is not written without a yes to it alone; `None` when it is.
-    pub needs_yes: Option<String>,
-}
-
-/// Where something was seen.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub agent: String,
-    pub session: String,
-    pub line: u64,
-}
-
-/// Where advice belongs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// Into the memory files of the agents.
-    Memory,
-    /// Into headroom's own settings.
-    Setting(Setting),
 }
 
 /// What is asked for on the command line.
@@ -243,8 +197,7 @@ pub(super) fn plan(
         let mut places = Vec::new();
         if pattern.scope == Scope::Memory {
             for (target, readers) in &targets {
-                let met =
-                    pattern.agents.is_empty() || pattern.agents.iter().any(|agent| readers.contains(agent));
+                let met = pattern.evidence.agents.iter().any(|agent| readers.contains(&**agent));
                 if !met && wishes.target.is_none() {
                     continue;
                 }
@@ -256,7 +209,7 @@ pub(super) fn plan(
                     (true, Some(local)) => Some(real(local)),
                     (true, None) => None,
                 };
-                let outcome = match (&pattern.needs_yes, &file) {
+                let outcome = match (needs_yes(pattern), &file) {
                     (_, None) => Some(Outcome::OnlyHere { name: name() }),
                     (Some(why), _) if !wishes.agreed(&pattern.id) => {
                         Some(Outcome::NeedsYes { why: why.clone() })
@@ -288,9 +241,9 @@ pub(super) fn plan(
             outcomes.extend(outcome.filter(|outcome| !outcomes.contains(outcome)));
         }
         if pattern.scope != Scope::Memory {
-            outcomes.push(match (&pattern.needs_yes, fates.iter().find(|(id, _)| *id == pattern.id)) {
+            outcomes.push(match (needs_yes(pattern), fates.iter().find(|(id, _)| *id == pattern.id)) {
                 (_, Some((_, fate))) => Outcome::Setting(*fate),
-                (Some(why), None) => Outcome::NeedsYes { why: why.clone() },
+                (Some(why), None) => Outcome::NeedsYes { why },
                 (None, None) => Outcome::Setting(SettingFate::Blocked),
             });
         } else if outcomes.is_empty() {
@@ -362,7 +315,7 @@ fn settings_file(
     now: Millis,
 ) -> Option<(FilePlan, Vec<(String, SettingFate)>)> {
     let learned = found.patterns.iter().filter_map(|pattern| match &pattern.scope {
-        Scope::Setting(setting) if pattern.needs_yes.is_none() || wishes.agreed(&pattern.id) => {
+        Scope::Setting(setting) if pattern.consent.is_free() || wishes.agreed(&pattern.id) => {
             Some((pattern.id.clone(), setting.clone()))
         }
         _ => None,
@@ -426,12 +379,23 @@ fn targets(
     targets
 }
 
-fn saying(pattern: &Pattern) -> Saying {
+/// Why advice is not written without a yes to it alone.
+pub(super) fn needs_yes(pattern: &Advice) -> Option<String> {
+    match &pattern.consent {
+        Consent::Free => None,
+        Consent::Asked(perils) => {
+            let words: Vec<&str> = perils.iter().map(|peril| peril.words()).collect();
+            Some(words.join(", "))
+        }
+    }
+}
+
+fn saying(pattern: &Advice) -> Saying {
     Saying {
         id: pattern.id.clone(),
         sentence: pattern.sentence.clone(),
-        times: pattern.times,
-        seen: pattern.last,
+        times: pattern.evidence.times,
+        seen: pattern.evidence.last,
     }
 }
 

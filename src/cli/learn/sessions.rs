@@ -1,18 +1,21 @@
 //! Which transcripts are read, and what is found in them, project by project.
 
 use super::machine::Machine;
-use super::plan::{Found, Pattern, View};
+use super::plan::{Found, View};
 use super::{Args, Desk};
+use crate::agent::definition::Agent;
+use crate::agent::sessions as agent_sessions;
 use crate::cli::stats;
 use crate::cli::term::{self, Failure, exit};
+use crate::learn::Learner;
+use crate::learn::gate::Why;
 use crate::learn::target;
+use crate::store::Store;
 use crate::text::{counted, with_causes};
-use crate::transcript::{self, About, Event, Format, Source};
-use crate::units::Millis;
+use crate::transcript::{self, About, Event, Source, find};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 /// What was read, and what was found in it.
 #[derive(Debug, Default)]
@@ -51,7 +54,12 @@ struct Session {
 ///
 /// # Errors
 /// When `--since` or `--agent` says nothing that is known.
-pub(super) fn gather(desk: &Desk, args: &Args, project: &Path) -> Result<Gathered, anyhow::Error> {
+pub(super) fn gather(
+    desk: &Desk,
+    store: &Store,
+    args: &Args,
+    project: &Path,
+) -> Result<Gathered, anyhow::Error> {
     let mut gathered = Gathered::default();
     let named = !args.session_log.is_empty();
     let sources = match named {
@@ -77,7 +85,7 @@ pub(super) fn gather(desk: &Desk, args: &Args, project: &Path) -> Result<Gathere
     for (folder, mut sessions) in projects {
         sessions.sort_by_key(|session| session.source.modified);
         let view = if named { View::Part } else { View::Whole };
-        let found = learn(desk, &folder, &sessions, view, named, &mut gathered, &bar);
+        let found = learn(desk, store, &folder, &sessions, view, named, &mut gathered, &bar);
         gathered.projects.push(found);
     }
     bar.finish_and_clear();
@@ -105,23 +113,12 @@ fn belongs(about: &About, args: &Args, project: &Path, home: &Path) -> Option<Pa
 fn named_sources(paths: &[PathBuf], gathered: &mut Gathered) -> Vec<Source> {
     let mut sources = Vec::new();
     for path in paths {
-        match source_of(path) {
-            Ok(source) => sources.push(source),
-            Err(why) => gathered.passed_over(true, why),
+        match find::named(path) {
+            Ok(found) => sources.extend(found),
+            Err(error) => gathered.passed_over(true, with_causes(&error)),
         }
     }
     sources
-}
-
-/// A file that the user named, as a transcript.
-fn source_of(path: &Path) -> Result<Source, String> {
-    let format: Option<Format> = transcript::recognise(path).map_err(|error| with_causes(&error))?;
-    let format = format.ok_or_else(|| format!("{} is no transcript of a known format", path.display()))?;
-    let file =
-        std::fs::metadata(path).map_err(|error| format!("could not read {}: {error}", path.display()))?;
-    let modified = file.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    let modified = modified.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or_default();
-    Ok(Source { path: path.to_owned(), session: None, format, bytes: file.len(), modified: Millis(modified) })
 }
 
 /// The transcripts of all agents, or of the one that was named.
@@ -132,7 +129,7 @@ fn found_sources(
     gathered: &mut Gathered,
 ) -> Result<Vec<Source>, anyhow::Error> {
     let zone = jiff::tz::TimeZone::system();
-    let _since = stats::since(&args.since, jiff::Timestamp::now(), &zone)?;
+    let since = stats::since(&args.since, jiff::Timestamp::now(), &zone)?;
     if let Some(name) = &args.agent
         && desk.agents.iter().all(|agent| agent.name != *name)
     {
@@ -145,12 +142,22 @@ fn found_sources(
         true => format!("of the last {} was found", args.since),
         false => format!("of the last {} was found for {}", args.since, project.display()),
     };
-    Ok(Vec::new())
+    let meant = |agent: &&Agent| args.agent.as_ref().is_none_or(|name| *name == agent.name);
+    let agents: Vec<Agent> = desk.agents.iter().filter(meant).cloned().collect();
+    let places = agent_sessions::places(&agents, &desk.around.environment, Some(&desk.home), project);
+    let wanted = find::Wanted { since: Some(since), project: (!args.all).then(|| project.to_owned()) };
+    let found = find::find(&places, &wanted);
+    if 0 < found.passed_over {
+        let files = usize::try_from(found.passed_over).unwrap_or(usize::MAX);
+        gathered.unread.push(format!("{} could not be looked into", counted(files, "folder or file")));
+    }
+    Ok(found.sources)
 }
 
 /// Reads a project's sessions and weighs what they tell.
 fn learn(
     desk: &Desk,
+    store: &Store,
     project: &Path,
     sessions: &[Session],
     view: View,
@@ -159,8 +166,11 @@ fn learn(
     bar: &indicatif::ProgressBar,
 ) -> Found {
     let mut found = Found { project: project.to_owned(), view, ..Found::default() };
+    let mut learner = Learner::new();
+    let counts_for = project.to_string_lossy();
     for session in sessions {
         let mut end = None;
+        learner.session(&session.about, &counts_for);
         let read = transcript::read(&session.source, &mut |entry| {
             end = entry.at.max(end);
             if let Event::About(about) = &entry.event
@@ -168,6 +178,7 @@ fn learn(
             {
                 found.agents.insert(about.agent.clone());
             }
+            learner.see(&entry);
             ControlFlow::Continue(())
         });
         bar.inc(session.source.bytes);
@@ -180,9 +191,14 @@ fn learn(
             Err(error) => gathered.passed_over(named, with_causes(&error)),
         }
     }
-    let _machine = Machine::new(desk, project, &found.agents);
+    let machine = Machine::new(desk, store, project, &found.agents);
+    let (patterns, withheld) = learner.weigh(&machine, desk.now);
+    found.patterns = patterns;
+    let refuted = withheld
+        .into_iter()
+        .filter(|lesson| matches!(lesson.why, Why::Contradicted | Why::NotTrue | Why::Covered));
+    found.refuted = refuted.map(|lesson| lesson.id).collect();
     found.ends.sort();
-    found.patterns = Vec::<Pattern>::new();
     found
 }
 

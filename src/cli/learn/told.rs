@@ -1,8 +1,9 @@
 //! What was found and what comes of it, in words and as JSON.
 
-use super::plan::{FilePlan, Found, Outcome, Pattern, Plan, Scope, SettingFate};
+use super::plan::{FilePlan, Found, Outcome, Plan, SettingFate, needs_yes};
 use crate::cli::beside::safe;
 use crate::learn::block::{Fate, Leaves, day};
+use crate::learn::{Advice, Scope};
 use crate::text::{counted, short};
 use serde_json::{Value, json};
 
@@ -44,31 +45,38 @@ pub(super) fn patterns(found: &Found, plan: &Plan, mood: Mood) -> Vec<String> {
     lines
 }
 
-fn evidence(pattern: &Pattern) -> String {
+fn evidence(pattern: &Advice) -> String {
     let number = |count: u64, noun| counted(usize::try_from(count).unwrap_or(usize::MAX), noun);
-    let mut said = format!("{} in {}", number(pattern.times, "time"), number(pattern.sessions, "session"));
-    if 0 < pattern.tokens.0 || 0 < pattern.turns {
-        let tokens = short(i64::try_from(pattern.tokens.0).unwrap_or(i64::MAX));
-        said.push_str(&format!("; cost about {tokens} tokens and {}", number(pattern.turns, "turn")));
+    let mut said = format!(
+        "{} in {}",
+        number(pattern.evidence.times, "time"),
+        number(pattern.evidence.sessions, "session")
+    );
+    if 0 < pattern.evidence.tokens.0 || 0 < pattern.evidence.turns {
+        let tokens = short(i64::try_from(pattern.evidence.tokens.0).unwrap_or(i64::MAX));
+        said.push_str(&format!(
+            "; cost about {tokens} tokens and {}",
+            number(pattern.evidence.turns, "turn")
+        ));
     }
-    if let Some(last) = pattern.last {
+    if let Some(last) = pattern.evidence.last {
         said.push_str(&format!("; last on {}", day(last)));
     }
     said
 }
 
-fn places(pattern: &Pattern) -> Option<String> {
-    let shown = pattern.places.iter().take(PLACES).map(|place| {
+fn places(pattern: &Advice) -> Option<String> {
+    let shown = pattern.evidence.places.iter().rev().take(PLACES).map(|place| {
         let session: String = place.session.chars().take(NAMED).collect();
         format!("{} {}:{}", safe(&place.agent), safe(&session), place.line)
     });
     let shown: Vec<String> = shown.collect();
-    let all = usize::try_from(pattern.times).unwrap_or(usize::MAX);
+    let all = usize::try_from(pattern.evidence.times).unwrap_or(usize::MAX);
     let more = if shown.len() < all { ", …" } else { "" };
     (!shown.is_empty()).then(|| format!("{}{more}", shown.join(", ")))
 }
 
-fn said(outcome: &Outcome, pattern: &Pattern, mood: Mood) -> String {
+fn said(outcome: &Outcome, pattern: &Advice, mood: Mood) -> String {
     let would = if mood == Mood::Would { "would be " } else { "" };
     match outcome {
         Outcome::File { name, fate } => match fate {
@@ -114,15 +122,14 @@ fn said(outcome: &Outcome, pattern: &Pattern, mood: Mood) -> String {
     }
 }
 
-fn name_of(pattern: &Pattern) -> String {
+fn name_of(pattern: &Advice) -> String {
     pattern.id.chars().take(NAMED).collect()
 }
 
 fn leaving(file: &FilePlan, mood: Mood) -> Vec<String> {
     let count = |wanted: Leaves| file.leaving.iter().filter(|(_, why)| *why == wanted).count();
     let verb = if mood == Mood::Would { "would leave" } else { "left" };
-    let reasons =
-        [(Leaves::Refuted, "what they say is not true any more"), (Leaves::Aged, "not seen for 60 days")];
+    let reasons = [(Leaves::Refuted, "not true any more"), (Leaves::Aged, "not seen for 60 days")];
     let lines = reasons.into_iter().filter_map(|(why, reason)| {
         let count = count(why);
         (0 < count).then(|| format!("\n{} {verb} {}: {reason}.", counted(count, "line"), file.name))
@@ -136,21 +143,21 @@ pub(super) fn as_json(found: &Found, plan: &Plan, diffs: &[(String, String)], wr
         json!({
             "id": pattern.id,
             "sentence": pattern.sentence,
-            "times": pattern.times,
-            "sessions": pattern.sessions,
-            "tokens": pattern.tokens.0,
-            "turns": pattern.turns,
-            "first_ms": pattern.first.map(|at| at.0),
-            "last_ms": pattern.last.map(|at| at.0),
-            "agents": pattern.agents,
-            "places": pattern.places.iter().map(|place| json!({
-                "agent": place.agent, "session": place.session, "line": place.line,
+            "times": pattern.evidence.times,
+            "sessions": pattern.evidence.sessions,
+            "tokens": pattern.evidence.tokens.0,
+            "turns": pattern.evidence.turns,
+            "first_ms": pattern.evidence.first.map(|at| at.0),
+            "last_ms": pattern.evidence.last.map(|at| at.0),
+            "agents": pattern.evidence.agents.iter().map(|agent| &**agent).collect::<Vec<_>>(),
+            "places": pattern.evidence.places.iter().map(|place| json!({
+                "agent": &*place.agent, "session": &*place.session, "line": place.line,
             })).collect::<Vec<_>>(),
             "setting": match &pattern.scope {
                 Scope::Memory => Value::Null,
                 Scope::Setting(setting) => json!({"rule": setting.on, "value": setting.allow.name()}),
             },
-            "needs_yes": pattern.needs_yes,
+            "needs_yes": needs_yes(pattern),
             "outcomes": outcomes.iter().map(outcome_as_json).collect::<Vec<_>>(),
         })
     });
