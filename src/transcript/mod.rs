@@ -5,6 +5,7 @@
 //! Absent here: what is made of it ([`crate::learn`], [`crate::replay`]), the network, clocks, the environment.
 
 pub mod act;
+pub mod aider;
 pub mod claude;
 pub mod codex;
 pub mod copies;
@@ -84,7 +85,7 @@ fn read_first(source: &Source, most: u64, see: &mut See<'_>) -> Result<Skipped, 
         Format::Qwen => gemini::qwen::read(&mut open()?, see).map_err(trouble),
         Format::OpenCode => opencode::read(source, see).map_err(trouble),
         Format::Plain => plain::read(&mut open()?, source, see).map_err(trouble),
-        Format::Aider => Err(TranscriptError::Foreign { path: source.path.clone() }),
+        Format::Aider => aider::read(&mut open()?, source, see).map_err(trouble),
     }
 }
 
