@@ -708,7 +708,7 @@ mod tests {
         for name in RECORDED {
             let text = std::fs::read(sample::recorded(&format!("codex/{name}.jsonl"))).unwrap();
             let (whole, _) = sample::told_in(&text, Format::Codex);
-            for cut in (0..text.len()).step_by(97) {
+            for cut in (0..text.len()).step_by(311) {
                 let (told, skipped) = sample::told_in(&text[..cut], Format::Codex);
                 assert!(skipped.unreadable <= 1, "{name} cut at {cut}: {skipped:?}");
                 // An answer that is open at the cut has ended there, and what was held back is told.
@@ -730,7 +730,7 @@ mod tests {
     fn no_damage_stops_the_reading() {
         for name in RECORDED {
             let text = std::fs::read(sample::recorded(&format!("codex/{name}.jsonl"))).unwrap();
-            for seed in 0..300 {
+            for seed in 0..120 {
                 sample::told_in(&sample::broken(&text, seed), Format::Codex);
             }
         }

@@ -192,8 +192,10 @@ pub fn read<R: Read>(lines: &mut Lines<R>, source: &Source, see: &mut See<'_>) -
         answered: None,
         speaking: false,
     };
+    let mut last = 0;
     while let Some(line) = lines.next()? {
         let number = line.number;
+        last = number;
         let Some(bytes) = line.bytes else {
             reader.skipped.unreadable += 1;
             continue;
@@ -205,7 +207,7 @@ pub fn read<R: Read>(lines: &mut Lines<R>, source: &Source, see: &mut See<'_>) -
             return Ok(reader.skipped);
         }
     }
-    let _ = reader.stop(0, None);
+    let _ = reader.stop(last, None);
     Ok(reader.skipped)
 }
 
@@ -675,7 +677,7 @@ mod tests {
                 "1 result c Process exited with code 1\nOutput:\nno Failed(Some(1))",
                 "2 Person: and now alone",
                 "3 said: yes",
-                "0 answered"
+                "3 answered"
             ]
         );
     }
