@@ -51,6 +51,9 @@ pub struct Receipt {
     /// The chain digest of every block of this request, oldest first; not kept on disk. A
     /// request extends an earlier one when it holds the earlier one's `head`.
     pub history: Vec<Chain>,
+    /// The blocks of `history`, counted from 0, that were sent shorter, and the bytes of what was sent for each. Not kept
+    /// on disk.
+    pub shortened: Vec<(usize, u64)>,
     /// Which block of `history`, counted from 0, carries the client's last cache breakpoint; `None` when
     /// none of them does. Not kept on disk.
     pub breakpoint: Option<usize>,
@@ -177,6 +180,7 @@ impl Receipt {
             refusals: BTreeMap::new(),
             head: None,
             history: Vec::new(),
+            shortened: Vec::new(),
             breakpoint: None,
             continues: None,
             ground: None,
@@ -261,4 +265,139 @@ pub struct Outcome {
     pub usage: Option<Usage>,
     /// True when the answer was read to its end.
     pub complete: bool,
+    /// What the provider could have read from its cache and did not; filled in when it is settled.
+    pub miss: Option<CacheMiss>,
+}
+
+/// That the provider read less from its prompt cache than it could have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheMiss {
+    /// Why.
+    pub cause: MissCause,
+    /// How many tokens it could have read and did not.
+    pub tokens: Tokens,
+}
+
+/// Whose doing a cache miss was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    /// Headroom's.
+    Ours,
+    /// The client's.
+    Client,
+    /// Time's: the entry had lived out its time.
+    Time,
+    /// The provider's: nothing that can be seen explains it.
+    Provider,
+}
+
+impl Whose {
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Whose::Ours => "headroom",
+            Whose::Client => "client",
+            Whose::Time => "time",
+            Whose::Provider => "provider",
+        }
+    }
+}
+
+/// Why the provider read less than it could have; the first of them that holds, in the order of this file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MissCause {
+    /// The same history went to another model: each has a cache of its own.
+    Model,
+    /// What was there was too short to be kept.
+    Short,
+    /// The client no longer asks for the cache.
+    NotAsked,
+    /// A block before the client's breakpoint was sent otherwise than before.
+    OurChange,
+    /// Our own tool came into the request or went out of it.
+    OurTool,
+    /// The client changed system, tools or thinking.
+    Preamble,
+    /// The client changed what it had sent before.
+    History,
+    /// The entry had lived out its time.
+    Expired,
+    /// It was sent before the answer to the earlier request could have been part of it.
+    Together,
+    /// The client moved its breakpoint back, or further than the provider looks.
+    Breakpoint,
+    /// None of these.
+    Unexplained,
+}
+
+impl MissCause {
+    /// Every cause, in the order of this file.
+    pub const ALL: [MissCause; 11] = [
+        MissCause::Model,
+        MissCause::Short,
+        MissCause::NotAsked,
+        MissCause::OurChange,
+        MissCause::OurTool,
+        MissCause::Preamble,
+        MissCause::History,
+        MissCause::Expired,
+        MissCause::Together,
+        MissCause::Breakpoint,
+        MissCause::Unexplained,
+    ];
+
+    /// The name in `stats --cache`, in JSON and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            MissCause::Model => "model",
+            MissCause::Short => "too_short",
+            MissCause::NotAsked => "not_asked",
+            MissCause::OurChange => "our_change",
+            MissCause::OurTool => "our_tool",
+            MissCause::Preamble => "preamble",
+            MissCause::History => "history",
+            MissCause::Expired => "ttl",
+            MissCause::Together => "together",
+            MissCause::Breakpoint => "breakpoint",
+            MissCause::Unexplained => "unexplained",
+        }
+    }
+
+    /// Reads a name back.
+    pub fn from_name(name: &str) -> Option<MissCause> {
+        MissCause::ALL.into_iter().find(|cause| cause.name() == name)
+    }
+
+    /// Whose doing it was.
+    pub fn whose(self) -> Whose {
+        match self {
+            MissCause::OurChange | MissCause::OurTool => Whose::Ours,
+            MissCause::Expired => Whose::Time,
+            MissCause::Unexplained => Whose::Provider,
+            MissCause::Model
+            | MissCause::Short
+            | MissCause::NotAsked
+            | MissCause::Preamble
+            | MissCause::History
+            | MissCause::Together
+            | MissCause::Breakpoint => Whose::Client,
+        }
+    }
+
+    /// What it means, for people: one clause, no full stop.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            MissCause::Model => "the same history went to another model",
+            MissCause::Short => "it was too short for the provider to keep",
+            MissCause::NotAsked => "the client did not ask for the cache",
+            MissCause::OurChange => "headroom sent an earlier block otherwise than before",
+            MissCause::OurTool => "headroom's own tool came or went",
+            MissCause::Preamble => "the client changed system, tools or thinking",
+            MissCause::History => "the client changed what it had sent before",
+            MissCause::Expired => "a pause was longer than the cache keeps it",
+            MissCause::Together => "several requests were under way at once",
+            MissCause::Breakpoint => "the client moved its cache breakpoint too far",
+            MissCause::Unexplained => "nothing that headroom can see explains it",
+        }
+    }
 }

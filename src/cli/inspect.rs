@@ -394,6 +394,14 @@ fn about(request: &RequestRow) -> Vec<String> {
             grouped(output)
         ));
     }
+    if let Some(miss) = request.miss {
+        lines.push(format!(
+            "{} more tokens could have been read from its cache: {} ({})",
+            grouped(miss.tokens),
+            miss.cause.meaning(),
+            miss.cause.whose().name()
+        ));
+    }
     if Tokens(0) < request.replayed_before {
         lines.push(format!(
             "sent before, and the same again: blocks of {} tokens as {}",

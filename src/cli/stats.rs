@@ -1,5 +1,7 @@
 //! `headroom stats`: what was saved, per session and in total, and what was left as it was.
 
+mod cache;
+
 use super::asked;
 use super::term::{self, Failure, Verdict, exit};
 use crate::config::{self, Config, Flags, quantity};
@@ -33,6 +35,9 @@ pub struct Args {
     /// Only the session whose id begins like this
     #[arg(long, value_name = "ID")]
     session: Option<String>,
+    /// Show whose it was that the provider read less from its prompt cache than it could have
+    #[arg(long, conflicts_with_all = ["csv", "by"])]
+    cache: bool,
     /// What to group by
     #[arg(long, value_name = "WHAT", default_value = "session")]
     by: Grouping,
@@ -77,6 +82,9 @@ pub fn run(args: Args) -> Verdict {
     let prices = prices(&config)?;
     let zone = TimeZone::system();
     let since = args.since.as_deref().map(|when| since(when, Timestamp::now(), &zone)).transpose()?;
+    if args.cache {
+        return show_cache(&config, &args, since, &prices);
+    }
     let by = args.by.into();
     let mut asked = Vec::new();
     let report = match record(&config)? {
@@ -140,6 +148,23 @@ pub fn show(report: &Report) {
         }
         term::say(part.body);
     }
+}
+
+/// The view over the provider's cache.
+fn show_cache(config: &Config, args: &Args, since: Option<Millis>, prices: &Prices) -> Verdict {
+    let misses = match record(config)? {
+        None => cache::Misses::default(),
+        Some(store) => {
+            let session = args.session.as_deref().map(|id| session(&store, id)).transpose()?;
+            let filter = Filter { since, session: session.map(|row| row.session), ..Filter::default() };
+            cache::Misses::read(&store, &filter, prices)?
+        }
+    };
+    match args.json {
+        true => term::say_json(&misses.json()),
+        false => misses.show(),
+    }
+    Ok(ExitCode::from(exit::OK))
 }
 
 /// What keeps outputs as they came because somebody said so.

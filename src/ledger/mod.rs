@@ -2,7 +2,7 @@
 //!
 //! [`Ledger::settle`] is called once for each answered request: it writes the
 //! request into the one append-only record (the store's) and watches the
-//! provider's cache (law 6). Everything that is ever shown is derived from that
+//! provider's cache (law 6; [`misses`] tells whose a miss was). Everything that is ever shown is derived from that
 //! record: [`money`] says what one request was worth, [`report`] sums it up.
 //!
 //! *Invariant:* net, signed, per price class; an unknown price is unknown.
@@ -10,6 +10,7 @@
 
 pub mod breaker;
 pub mod calibration;
+pub mod misses;
 pub mod money;
 pub mod price;
 pub mod report;
@@ -17,6 +18,7 @@ pub mod report;
 use crate::receipt::{Outcome, Receipt};
 use crate::store::{Store, StoreError};
 use breaker::{Breaker, CacheRead};
+use misses::Misses;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Writes down what requests cost and watches the provider's cache.
@@ -24,12 +26,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Ledger {
     store: Arc<Store>,
     breaker: Mutex<Breaker>,
+    misses: Mutex<Misses>,
 }
 
 impl Ledger {
     /// A ledger over the record in `store`.
     pub fn new(store: Arc<Store>) -> Ledger {
-        Ledger { store, breaker: Mutex::default() }
+        Ledger { store, breaker: Mutex::default(), misses: Mutex::default() }
     }
 
     /// Takes down one request and what came of it, and opens its session's breaker when law 6 asks for it.
@@ -37,7 +40,9 @@ impl Ledger {
     /// # Errors
     /// [`StoreError`] when something could not be written. The cache was watched all the same.
     pub fn settle(&self, receipt: &Receipt, outcome: &Outcome) -> Result<CacheRead, StoreError> {
-        let recorded = self.store.record(receipt, outcome);
+        let known = || self.store.last_answered(&receipt.session).ok().flatten();
+        let miss = self.misses.lock().unwrap_or_else(PoisonError::into_inner).watch(receipt, outcome, known);
+        let recorded = self.store.record(receipt, &Outcome { miss, ..outcome.clone() });
         let seen = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).watch(receipt, outcome);
         if let Some(why) = seen.opens(&receipt.model) {
             self.store.open_breaker(&receipt.session, &why, receipt.at)?;

@@ -226,6 +226,7 @@ pub(crate) mod tests {
             cache: CacheAsk::FiveMinutes,
             usage: Some(usage),
             billing: Billing::ApiKey,
+            miss: None,
         }
     }
 

@@ -655,6 +655,8 @@ impl Request<'_> {
                 (None, None) => continue,
             };
             if let Pin::Shortened(pin) = pin {
+                let bytes = pin.texts.iter().map(|(_, text)| text.len() as u64).sum();
+                receipt.shortened.push((eligible.block, bytes));
                 for (place, text) in &pin.texts {
                     if let Some(&span) = eligible.result.texts.get(*place as usize) {
                         edits.push(Edit { span, extent: eligible.result.extent, text: text.clone() });

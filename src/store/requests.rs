@@ -5,11 +5,11 @@
 use super::expiry::{integer, natural};
 use super::{Frozen, Store, StoreError, sessions};
 use crate::conversation::CacheAsk;
-use crate::receipt::{Billing, Outcome, Receipt, Usage};
+use crate::receipt::{Billing, CacheMiss, MissCause, Outcome, Receipt, Usage};
 use crate::refusal::Refusal;
 use crate::units::{Chain, Key, Millis, SessionId, Tokens};
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
 /// Which part of the record to read. What is `None` does not narrow.
@@ -78,6 +78,8 @@ pub struct RequestRow {
     pub usage: Option<Usage>,
     /// How it was paid for.
     pub billing: Billing,
+    /// What the provider could have read from its cache and did not; `None` also where it is not known.
+    pub miss: Option<CacheMiss>,
 }
 
 /// One new tool result of one request.
@@ -166,6 +168,7 @@ impl Written {
     pub fn of(receipt: &Receipt, outcome: &Outcome) -> Written {
         let mut receipt = receipt.clone();
         receipt.history = Vec::new();
+        receipt.shortened = Vec::new();
         Written { receipt, outcome: outcome.clone() }
     }
 }
@@ -180,9 +183,9 @@ pub(super) fn write(db: &Connection, written: &Written) -> rusqlite::Result<()> 
         "INSERT INTO requests (at, session, run, agent, project, model, status, complete, bytes_before, bytes_after,
             first_before, first_after, replayed_before, replayed_after, given_back_new, given_back_old,
             only_gives_back, overhead, head, preamble, cache, uncached, cache_read, cache_write_5m,
-            cache_write_1h, output, billing, volume)
+            cache_write_1h, output, billing, volume, cache_miss, cache_missed)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-            ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+            ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
     )?
     .execute(params![
         receipt.at.0,
@@ -218,6 +221,8 @@ pub(super) fn write(db: &Connection, written: &Written) -> rusqlite::Result<()> 
         class(|usage| usage.output),
         receipt.billing.name(),
         receipt.volume.map(|volume| integer(volume.0)),
+        outcome.miss.map(|miss| miss.cause.name()),
+        outcome.miss.map(|miss| integer(miss.tokens.0)),
     ])?;
     let request = db.last_insert_rowid();
     let mut blocks = db.prepare_cached(
@@ -278,6 +283,14 @@ pub(super) fn write_retrieval(
 /// Milliseconds in a minute: faults are counted by the minute.
 const MINUTE: i64 = 60_000;
 
+/// The columns that [`request`] reads, of `requests r` and `sessions s`.
+const REQUEST: &str = "
+    r.number, r.at, s.id, r.run, r.agent, r.project, r.model, r.status, r.complete, r.bytes_before,
+                r.bytes_after, r.first_before, r.first_after, r.replayed_before, r.replayed_after, r.given_back_new,
+                r.given_back_old, r.only_gives_back, r.overhead, r.head, r.preamble, r.cache, r.uncached,
+                r.cache_read, r.cache_write_5m, r.cache_write_1h, r.output, r.billing, r.volume,
+                r.cache_miss, r.cache_missed";
+
 /// What a filter lets through, as a condition on `requests r`; its bounds are added to `bounds`.
 fn lets_through(filter: &Filter, bounds: &mut Vec<Value>) -> String {
     let mut conditions = vec!["TRUE".to_owned()];
@@ -320,10 +333,7 @@ impl Store {
         let mut bounds = Vec::new();
         let which = lets_through(filter, &mut bounds);
         let sql = format!(
-            "SELECT r.number, r.at, s.id, r.run, r.agent, r.project, r.model, r.status, r.complete, r.bytes_before,
-                r.bytes_after, r.first_before, r.first_after, r.replayed_before, r.replayed_after, r.given_back_new,
-                r.given_back_old, r.only_gives_back, r.overhead, r.head, r.preamble, r.cache, r.uncached,
-                r.cache_read, r.cache_write_5m, r.cache_write_1h, r.output, r.billing, r.volume
+            "SELECT {REQUEST}
              FROM requests r JOIN sessions s ON s.number = r.session WHERE {which} ORDER BY r.at, r.number"
         );
         self.rows(&sql, bounds, |row| {
@@ -331,6 +341,19 @@ impl Store {
             Ok(())
         })?;
         Ok(())
+    }
+
+    /// The latest request of a session that was answered to its end, as far as it is written down; does not wait.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn last_answered(&self, session: &SessionId) -> Result<Option<RequestRow>, StoreError> {
+        let sql = format!(
+            "SELECT {REQUEST} FROM requests r JOIN sessions s ON s.number = r.session
+             WHERE r.session = (SELECT number FROM sessions WHERE id = ?1) AND r.status = 200 AND r.complete
+                AND r.uncached IS NOT NULL ORDER BY r.at DESC, r.number DESC LIMIT 1"
+        );
+        self.read(|db| db.prepare_cached(&sql)?.query_row([&session.0], request).optional())
     }
 
     /// The latest requests whose volume and usage are known, at most `most`, the latest first: the model, the
@@ -586,5 +609,9 @@ fn request(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
         },
         usage,
         billing: Billing::from_name(&row.get::<_, String>(27)?).unwrap_or_default(),
+        miss: match row.get::<_, Option<String>>(29)?.and_then(|name| MissCause::from_name(&name)) {
+            Some(cause) => Some(CacheMiss { cause, tokens: tokens(row, 30)? }),
+            None => None,
+        },
     })
 }

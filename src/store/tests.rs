@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::conversation::CacheAsk;
-use crate::receipt::{Billing, BlockReceipt, Usage};
+use crate::receipt::{Billing, BlockReceipt, CacheMiss, MissCause, Usage};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
@@ -534,7 +534,8 @@ fn everything_in_a_receipt_is_read_back() {
         cache_write_1h: Tokens(4),
         output: Tokens(5),
     };
-    let outcome = Outcome { status: 200, usage: Some(usage), complete: true };
+    let miss = Some(CacheMiss { cause: MissCause::Expired, tokens: Tokens(77) });
+    let outcome = Outcome { status: 200, usage: Some(usage), complete: true, miss };
     store.record(&receipt("run-1", NOW), &outcome).expect("recorded");
     store.record(&receipt("run-2", later(60_000)), &Outcome::default()).expect("recorded");
     let key = Key::parse("00112233445566778899").expect("a key");
@@ -572,14 +573,17 @@ fn everything_in_a_receipt_is_read_back() {
             cache: CacheAsk::OneHour,
             usage: Some(usage),
             billing: Billing::Subscription,
+            miss,
         }
     );
+    assert_eq!(store.last_answered(&session()).expect("a row").as_ref(), Some(&rows[0]));
     assert_eq!(rows[1].usage, None);
     let volumes = vec![("claude-opus-4".to_owned(), Tokens(2_500), usage.input())];
     assert_eq!(store.volumes(Tokens(2_500), 9).expect("rows"), volumes);
     assert_eq!(store.volumes(Tokens(2_501), 9).expect("rows"), []);
     let blocks = store.blocks(&all).expect("rows");
     assert_eq!(blocks.len(), 6);
+    assert_eq!((blocks[1].chain, blocks[1].rule.as_deref()), (Some(chain(7)), Some("tool:Bash = never")));
     assert_eq!((blocks[1].refusal, blocks[0].key.as_ref()), (Some(Refusal::BelowFloor), Some(&key)));
     let kinds = store.kinds(&all).expect("rows");
     let table: Vec<_> = kinds
@@ -611,7 +615,7 @@ fn everything_in_a_receipt_is_read_back() {
 fn a_filter_narrows_every_view_alike() {
     let home = home();
     let store = open(&home);
-    let answered = Outcome { status: 200, usage: None, complete: true };
+    let answered = Outcome { status: 200, usage: None, complete: true, ..Outcome::default() };
     store.record(&receipt("run-1", NOW), &answered).expect("recorded");
     let mut other = receipt("run-2", later(DAY));
     other.session = SessionId("session-2".to_owned());

@@ -1,6 +1,8 @@
 //! `headroom inspect`: what arrived, what was sent, and what decided, while the session runs and after.
 
 use crate::world::{self, Talk, World};
+use headroom::demo::provider::{Caching, Rules};
+use headroom::demo::script::in_order;
 use serde_json::{Value, json};
 
 const SESSION: &str = "0b8f7d5e-0000-4000-8000-000000000001";
@@ -129,4 +131,66 @@ fn without_a_record_it_says_what_to_do() {
     let world = World::new();
     let said = world.run(&["inspect"]).failed_with(1);
     assert!(said.contains("no request is recorded yet") && said.contains("headroom wrap"), "{said}");
+}
+
+#[test]
+fn stats_tell_whose_each_cache_miss_was() {
+    let world = World::new();
+    let proxy = world.proxy();
+    let client = proxy.client();
+    let mut talk = Talk::new("why do payments fail?");
+    let send = |talk: &mut Talk, lines: usize| {
+        talk.calls("Bash", json!({"command": "kubectl logs deploy/shop"}), &world::log(lines));
+        assert_eq!(client.message(&talk.body()).status, 200);
+        // What was heard is settled after the answer has ended; the next turn must not come before.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    };
+    (300..304).for_each(|lines| send(&mut talk, lines));
+    // The client's own doing: another system prompt, then another word in what it had said.
+    talk.request["system"][0]["text"] = json!("You are another assistant. ".repeat(300));
+    send(&mut talk, 305);
+    talk.messages[0]["content"][0]["text"] = json!("why do payments not fail?");
+    talk.messages.insert(0, json!({"role": "user", "content": [{"type": "text", "text": "hello"}]}));
+    talk.messages.insert(1, json!({"role": "assistant", "content": [{"type": "text", "text": "hello"}]}));
+    send(&mut talk, 306);
+    talk.messages[2]["content"][0]["text"] = json!("why do payments fail?");
+    send(&mut talk, 307);
+    // Another model has a cache of its own.
+    talk.request["model"] = json!("claude-opus-4-5");
+    send(&mut talk, 308);
+    proxy.drain();
+
+    let told: Value =
+        serde_json::from_str(&world.run(&["stats", "--cache", "--json"]).succeeded()).expect("JSON");
+    let causes: Vec<(&str, u64)> = told["causes"]
+        .as_array()
+        .expect("causes")
+        .iter()
+        .map(|cause| (cause["cause"].as_str().expect("a name"), cause["times"].as_u64().expect("a count")))
+        .collect();
+    assert_eq!(causes, [("model", 1), ("preamble", 1), ("history", 1)], "{told:#}");
+    assert_eq!(told["answered"], 8);
+    let shown = world.run(&["stats", "--cache"]).succeeded();
+    assert!(shown.contains("None of the misses was headroom's own doing."), "{shown}");
+    assert!(shown.contains("the client changed what it had sent before"), "{shown}");
+    let one = inspected(&world, &["--request", "5"]);
+    assert_eq!(one["requests"][0]["cache_miss"]["cause"], "preamble", "{one:#}");
+}
+
+#[test]
+fn a_cache_that_the_provider_drops_is_the_providers() {
+    let rules = Rules { caching: Caching::StopsAfter(3), ..Rules::default() };
+    let world = World::with(rules, in_order([]));
+    let proxy = world.proxy();
+    let client = proxy.client();
+    let mut talk = Talk::new("why do payments fail?");
+    for lines in 0..5 {
+        talk.calls("Bash", json!({"command": "kubectl logs deploy/shop"}), &world::log(300 + lines));
+        assert_eq!(client.message(&talk.body()).status, 200);
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    proxy.drain();
+    let shown = world.run(&["stats", "--cache"]).succeeded();
+    assert!(shown.contains("provider  unexplained"), "{shown}");
+    assert!(!shown.contains("headroom  our"), "{shown}");
 }

@@ -65,7 +65,7 @@ fn answered(uncached: u64, cache_read: u64, cache_write_5m: u64, output: u64) ->
         cache_write_1h: Tokens(0),
         output: Tokens(output),
     };
-    Outcome { status: 200, usage: Some(usage), complete: true }
+    Outcome { status: 200, usage: Some(usage), complete: true, ..Outcome::default() }
 }
 
 fn block(kind: &'static str, compressor: Option<&'static str>, before: u64, after: u64) -> BlockReceipt {
@@ -114,7 +114,7 @@ fn a_days_work(world: &World) -> Record {
     third.refuse(Refusal::BelowFloor);
     third.refuse(Refusal::BelowFloor);
     record.settle(&third, answered(4, 37_300, 900, 1_200));
-    let overloaded = Outcome { status: 529, usage: None, complete: true };
+    let overloaded = Outcome { status: 529, usage: None, complete: true, ..Outcome::default() };
     record.settle(&third, overloaded);
 
     let losing = "77b0c4de-0000-4000-8000-000000000002";

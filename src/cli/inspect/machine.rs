@@ -70,6 +70,12 @@ fn one(seen: &Seen, at: usize, request: &RequestRow, blocks: Vec<Value>) -> Valu
         "given_back": (request.given_back_new + request.given_back_old).0,
         "own_tool": request.overhead.0,
         "net_saved": seen.net(at),
+        "cache_miss": request.miss.map(|miss| json!({
+            "whose": miss.cause.whose().name(),
+            "cause": miss.cause.name(),
+            "meaning": miss.cause.meaning(),
+            "tokens": miss.tokens.0,
+        })),
         "usage": request.usage.map(|usage| json!({
             "uncached": usage.uncached.0,
             "cache_read": usage.cache_read.0,

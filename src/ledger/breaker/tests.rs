@@ -43,7 +43,7 @@ impl Turn<'_> {
 
 fn answer(read: u64, written: u64) -> Outcome {
     let usage = Usage { cache_read: Tokens(read), cache_write_5m: Tokens(written), ..Usage::default() };
-    Outcome { status: 200, usage: Some(usage), complete: true }
+    Outcome { status: 200, usage: Some(usage), complete: true, ..Outcome::default() }
 }
 
 fn missed(seen: &CacheRead) -> bool {
@@ -187,7 +187,7 @@ fn an_hours_cache_is_counted_on_for_an_hour_only_when_all_of_it_is() {
             cache_write_1h: Tokens(written_1h),
             ..Usage::default()
         };
-        Outcome { status: 200, usage: Some(usage), complete: true }
+        Outcome { status: 200, usage: Some(usage), complete: true, ..Outcome::default() }
     };
     for (written, at, counted_on) in [
         (written(0, 9_000), 50 * MINUTE, true),
@@ -205,7 +205,7 @@ fn an_hours_cache_is_counted_on_for_an_hour_only_when_all_of_it_is() {
 #[test]
 fn an_aborted_or_failed_answer_promises_nothing_but_the_one_before_it_still_does() {
     let aborted = Outcome { complete: false, ..answer(20_000, 10_000) };
-    let overloaded = Outcome { status: 529, usage: None, complete: true };
+    let overloaded = Outcome { status: 529, usage: None, complete: true, ..Outcome::default() };
     let silent = Outcome { status: 0, ..Outcome::default() };
     for cut_short in [aborted, overloaded, silent] {
         let mut breaker = after_a_first_request();
@@ -355,7 +355,10 @@ proptest! {
 fn by_itself(breaker: &mut Breaker, history: &str, minute: i64, read: u64, input: u64) -> CacheRead {
     let asked = Turn { cache: CacheAsk::Automatic, ..turn(history, minute * MINUTE) };
     let usage = Usage { cache_read: Tokens(read), uncached: Tokens(input - read), ..Usage::default() };
-    breaker.watch(&asked.receipt(), &Outcome { status: 200, usage: Some(usage), complete: true })
+    breaker.watch(
+        &asked.receipt(),
+        &Outcome { status: 200, usage: Some(usage), complete: true, ..Outcome::default() },
+    )
 }
 
 /// The histories of a session, each with one call and one result more, and what is read of ten thousand more each.
@@ -397,7 +400,8 @@ fn a_request_that_builds_on_an_answer_reads_what_led_to_it() {
     let mut breaker = Breaker::default();
     let first = Turn { cache: CacheAsk::Automatic, ..turn("abc", 0) }.receipt();
     let usage = |read| Usage { cache_read: Tokens(read), uncached: Tokens(30_000), ..Usage::default() };
-    let answer = |read| Outcome { status: 200, usage: Some(usage(read)), complete: true };
+    let answer =
+        |read| Outcome { status: 200, usage: Some(usage(read)), complete: true, ..Outcome::default() };
     breaker.watch(&first, &answer(0));
     let mut next = Turn { cache: CacheAsk::Automatic, ..turn("d", MINUTE) }.receipt();
     assert_eq!(breaker.watch(&next, &answer(30_000)), CacheRead::NotExpected("a history of its own"));
