@@ -264,3 +264,47 @@ fn the_home_folder_gets_no_memory_file() {
     world.run(&["learn", "--apply", "--project", &home, "--target", &target.to_string_lossy()]).succeeded();
     assert!(fs::read_to_string(target).is_ok_and(|text| text.contains("with tabs")));
 }
+
+#[test]
+fn what_headroom_can_do_itself_goes_into_its_own_settings() {
+    let mut world = World::new();
+    let pods: String =
+        (0..400).map(|pod| format!("shop-{pod:04}   1/1   Running   {}   {pod}d\n", pod % 7)).collect();
+    for (id, day) in [("ffff1111", 17), ("ffff2222", 18)] {
+        let mut session = Session::new(&world, id, day);
+        for key in ["0123456789abcdef0123", "0123456789abcdef0124"] {
+            let pods = pods.replace("Running", if key.ends_with('3') { "Running" } else { "Pending" });
+            session =
+                session.runs("kubectl get pods", &pods).runs(&format!("headroom retrieve {key}"), &pods);
+        }
+        session.ends(&mut world);
+    }
+    let own = "# mine\r\n[rules]\r\n\"tool:mcp__db\" = \"never\"\r\n";
+    let settings = world.headroom_home().join("config.toml");
+    fs::write(&settings, own).expect("the user's settings");
+    let shown = world.run(&["learn"]).succeeded();
+    assert!(shown.contains("→ would be set in headroom's own settings: \"command:kubectl get"), "{shown}");
+    let shown = world.run(&["learn", "--apply"]).succeeded();
+    assert!(shown.contains("→ set in headroom's own settings"), "{shown}");
+    let written = fs::read_to_string(&settings).expect("they are there");
+    assert!(
+        written.contains("\" = \"lossless\" # headroom learn") && written.starts_with("# mine\r\n"),
+        "{written}"
+    );
+    assert!(world.run(&["config", "show"]).succeeded().contains("kubectl get"), "they can be read");
+    let again = world.run(&["learn", "--apply"]).succeeded();
+    assert!(again.contains("→ is set in headroom's own settings") && !again.contains("Wrote"), "{again}");
+
+    fs::write(&settings, format!("{written}\"path:*.csv\" = \"lossless\"\r\n"))
+        .expect("the user adds a rule");
+    world.run(&["learn", "--undo", "--target", &settings.to_string_lossy()]).succeeded();
+    let after = fs::read_to_string(&settings).expect("they are there");
+    assert_eq!(after, format!("{own}\"path:*.csv\" = \"lossless\"\r\n"));
+
+    // What was taken out by hand is not put there again.
+    world.run(&["learn", "--apply"]).succeeded();
+    fs::write(&settings, own).expect("the user takes it out");
+    let shown = world.run(&["learn", "--apply"]).succeeded();
+    assert!(shown.contains("→ dismissed"), "{shown}");
+    assert_eq!(fs::read_to_string(&settings).expect("they are there"), own);
+}

@@ -54,9 +54,12 @@ pub(super) struct Wishes {
     pub again: Again,
 }
 
+/// Letters of a name that a yes must have: fewer could be meant for another.
+const SHORTEST_YES: usize = 6;
+
 impl Wishes {
     fn agreed(&self, id: &str) -> bool {
-        self.yes.iter().any(|yes| !yes.is_empty() && id.starts_with(yes.as_str()))
+        self.yes.iter().any(|yes| SHORTEST_YES <= yes.len() && id.starts_with(yes.as_str()))
     }
 }
 
@@ -428,3 +431,6 @@ fn real(path: &Path) -> PathBuf {
 fn shown(path: &Path, project: &Path) -> String {
     path.strip_prefix(project).unwrap_or(path).display().to_string()
 }
+
+#[cfg(test)]
+mod tests;
