@@ -83,7 +83,8 @@ const WITH_TWO: &[&str] = &[
 const RUNNERS: &[&str] = &["bunx", "npx", "pipx", "uvx"];
 
 /// Programs behind a pipe that only leave something out.
-const FILTERS: &[&str] = &["head", "tail", "cat", "grep", "less", "more", "sort", "uniq", "wc", "tee"];
+const FILTERS: &[&str] =
+    &["head", "tail", "cat", "grep", "less", "more", "sort", "uniq", "wc", "tee", "sed", "awk", "sed", "awk"];
 
 /// A command line that runs one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]

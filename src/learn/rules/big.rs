@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::lines::Lines;
-use super::noted::{Noted, output_of};
+use super::noted::{Noted, fingerprint, output_of};
 use crate::learn::first_words::{self, Begins, Run};
 use crate::learn::habit::Habit;
 use crate::learn::lesson::Occurrence;
@@ -106,7 +106,8 @@ enum Source {
 
 #[derive(Default)]
 struct Seen {
-    digest: [u8; 16],
+    /// Of the last one that stands in the history.
+    last: Option<u64>,
     lines: Lines,
     /// How often it came, the first included.
     times: u64,
@@ -124,7 +125,7 @@ impl Rule for Big {
             Happened::Compacted(_) => {
                 // What is read now stands in the history no more: reading it again is no waste.
                 for seen in self.seen.values_mut() {
-                    seen.digest = [0; 16];
+                    seen.last = None;
                     seen.lines = Lines::default();
                 }
                 return;
@@ -141,6 +142,7 @@ impl Rule for Big {
             return;
         }
         let text = output_of(recent, step);
+        let print = Some(fingerprint(recent, step));
         let seen = self.seen.entry(source.clone()).or_default();
         seen.place = (moment.line, moment.at);
         let lines = match &source {
@@ -149,10 +151,9 @@ impl Rule for Big {
             Source::Worker(_) => Lines::templates(text),
         };
         let again = match &source {
-            Source::File(_) => seen.digest == step.output.digest,
+            Source::File(_) => seen.last == print,
             Source::Command(_) => {
-                seen.digest == step.output.digest
-                    || (seen.lines.count() != 0 && SAME <= lines.share_in(&seen.lines))
+                seen.last == print || (seen.lines.count() != 0 && SAME <= lines.share_in(&seen.lines))
             }
             Source::Worker(_) => seen.lines.count() != 0 && ALIKE <= lines.share_in(&seen.lines),
         };
@@ -163,7 +164,7 @@ impl Rule for Big {
             }
             seen.times += 1;
         }
-        seen.digest = step.output.digest;
+        seen.last = print;
         seen.lines = lines;
         if let Source::Worker(_) = source {
             self.may_be_used.push((self.steps, source, words(text).map(str::to_owned).take(WORDS).collect()));

@@ -331,7 +331,7 @@ fn plain_letters(text: &str) -> Cow<'_, str> {
 
 /// The file that a command prints, whole or in part.
 fn printed_file(command: &str) -> Option<PathBuf> {
-    let run = first_words::read(command).filter(|run| !run.filtered)?;
+    let run = first_words::read(command)?;
     if !matches!(run.first.as_str(), "cat" | "head" | "tail" | "nl" | "sed") {
         return None;
     }

@@ -4,7 +4,7 @@
 
 use super::Rule;
 use super::lines::shape;
-use super::noted::{Noted, output_of};
+use super::noted::{Noted, fingerprint, output_of};
 use crate::learn::first_words;
 use crate::learn::habit::{Each, Habit};
 use crate::learn::lesson::Occurrence;
@@ -96,7 +96,7 @@ impl Rule for Loops {
         // How it ended decides before what it printed.
         let result = match each {
             Each::Failed => shape(output_of(recent, step)),
-            Each::Worked => u64::from_le_bytes(step.output.digest[..8].try_into().unwrap_or_default()),
+            Each::Worked => fingerprint(recent, step),
         };
         let known = self.open.iter_mut().find(|known| known.call == call);
         match known {
@@ -250,6 +250,20 @@ mod tests {
         }
         let expected = Habit::Loop { call: "npm test".to_owned(), each: Each::Failed };
         assert_eq!(found_by(Loops::default(), stage), [expected]);
+
+        let mut stage = Stage::new();
+        for seconds in 1..=3 {
+            let head = format!(
+                "Chunk ID: {seconds}ab\nWall time: 0.{seconds} seconds\nProcess exited with code 0\nOutput:\n"
+            );
+            stage.run("cargo tree", &format!("{head}{}", "a crate in the tree\n".repeat(60)), Ending::Worked);
+        }
+        let expected = Habit::Loop { call: "cargo tree".to_owned(), each: Each::Worked };
+        assert_eq!(
+            found_by(Loops::default(), stage),
+            [expected],
+            "what the client says of each call is not its output"
+        );
 
         let mut stage = Stage::new();
         let long = "a line of the report\n".repeat(100);

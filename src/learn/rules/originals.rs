@@ -4,7 +4,7 @@
 
 use super::Rule;
 use super::lines::Lines;
-use super::noted::{Noted, output_of};
+use super::noted::{Noted, fingerprint, output_of};
 use crate::learn::first_words::{self, Begins};
 use crate::learn::habit::Habit;
 use crate::learn::lesson::{Occurrence, Sign};
@@ -39,7 +39,7 @@ pub struct Originals {
 struct Output {
     on: String,
     lines: Lines,
-    digest: [u8; 16],
+    print: u64,
     asked: bool,
 }
 
@@ -58,7 +58,7 @@ impl Rule for Originals {
     fn see(&mut self, recent: &Recent, _found: &mut Vec<Occurrence>) {
         let Some(moment) = recent.latest() else { return };
         let Happened::Step(step) = &moment.event else { return };
-        let text = output_of(recent, step);
+        let (text, print) = (output_of(recent, step), fingerprint(recent, step));
         if !is_retrieval(step) {
             if SHORTENED_FROM <= step.output.tokens.0
                 && let Some(on) = named(step)
@@ -67,7 +67,7 @@ impl Rule for Originals {
                 if KEPT <= self.outputs.len() {
                     self.outputs.pop_front();
                 }
-                let output = Output { on, lines: Lines::of(text), digest: step.output.digest, asked: false };
+                let output = Output { on, lines: Lines::of(text), print, asked: false };
                 self.outputs.push_back(output);
             }
             return;
@@ -78,8 +78,7 @@ impl Rule for Originals {
         self.any = true;
         let given = Lines::of(text);
         let from = self.outputs.iter_mut().rev().find(|output| {
-            output.digest == step.output.digest
-                || (TELLING <= given.count() && FROM_IT <= given.share_in(&output.lines))
+            output.print == print || (TELLING <= given.count() && FROM_IT <= given.share_in(&output.lines))
         });
         let Some(from) = from else { return };
         let Some(tally) = self.tally.get_mut(&from.on) else { return };
