@@ -527,3 +527,6 @@ fn shown(pipelines: Vec<Pipeline>, fails_in_pipes: bool) -> Vec<Command> {
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

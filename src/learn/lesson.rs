@@ -167,7 +167,13 @@ impl Lesson {
             }
             // A script that needs no module works anywhere.
             Lesson::UseCommand { because: Because::NoModule, .. } => Vec::new(),
-            Lesson::UseCommand { not, .. } => vec![Fact::Command(words(not))],
+            Lesson::UseCommand { not, .. } => {
+                let mut facts = vec![Fact::Command(words(not))];
+                if let Some((manager, task)) = not.split_once(' ') {
+                    facts.push(Fact::Command(vec![manager.to_owned(), "run".to_owned(), task.to_owned()]));
+                }
+                facts
+            }
             Lesson::UsePath { not, .. } => vec![Fact::Path(not.clone())],
             Lesson::UseFolder { .. } => Vec::new(),
             Lesson::DropFlag { command, flag, .. } => {

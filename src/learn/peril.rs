@@ -129,7 +129,9 @@ pub fn of(literal: &str) -> Vec<Peril> {
         perils.push(Peril::Address);
     }
     // Nothing that a shell would read as more than words.
-    if lower.contains(['|', ';', '<', '>', '$', '&', '\\', '*', '?', '!', '(', '{']) && !is_sourcing(&lower) {
+    if lower.contains(['|', ';', '<', '>', '$', '&', '\\', '*', '?', '!', '(', '{', '`'])
+        && !is_sourcing(&lower)
+    {
         perils.push(Peril::Evaluates);
     }
     if lower.contains("/dev/") || lower.contains("/etc/") || lower.contains("/proc/") {
@@ -173,3 +175,6 @@ fn is_address(word: &str) -> bool {
     let at = word.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains(['.', ':']));
     dotted || at
 }
+
+#[cfg(test)]
+mod tests;

@@ -385,6 +385,42 @@ const CASES: &[Case] = &[
             $ RUST_BACKTRACE=1 cargo run --bin seed
             = seeded",
     },
+    Case {
+        session: "$ cargo install ripgrep
+            ! error: blocked by sandbox: network access",
+        without: &[],
+        says: "`cargo install` does not work inside the sandbox: ask for approval first.",
+        // Allowed the second time.
+        twin: "$ cargo install ripgrep
+            ! error: blocked by sandbox: network access
+            $ cargo install ripgrep
+            = Installed package",
+    },
+    Case {
+        session: "$ pip install -r requirements.txt
+            ! bash: line 1: pip: command not found
+            $ uv pip install -r requirements.txt
+            = Installed 4 packages",
+        without: &["pip"],
+        says: "Run `uv pip`, not `pip` (`pip` is not found here).",
+        // Worked in a way that does not show.
+        twin: "$ pip install -r requirements.txt
+            ! bash: line 1: pip: command not found
+            $ uv pip install -r requirements.txt || true
+            = error: no virtual environment found",
+    },
+    Case {
+        session: "$ bash -lc 'pytest -q'
+            ! bash: pytest: command not found
+            $ bash -lc '. .venv/bin/activate && pytest -q'
+            = 3 passed",
+        without: &["pytest"],
+        says: "Run `source .venv/bin/activate && pytest`, not `pytest` (`pytest` is not found here).",
+        twin: "$ bash -lc 'pytest -q'
+            ! 1 failed, 2 passed
+            $ bash -lc '. .venv/bin/activate && pytest -q'
+            = 3 passed",
+    },
 ];
 
 #[test]
@@ -507,4 +543,21 @@ fn what_could_do_harm_asks_for_a_yes() {
         = done";
     let (advice, _) = learned(&[script, script], &machine);
     assert!(!advice[0].consent.is_free(), "{:?}", advice[0].consent);
+}
+
+#[test]
+fn two_ways_to_say_the_same_are_one() {
+    let machine = Machine { without: &[], memory: "" };
+    let session = "$ npm run test
+        ! npm error Missing script: \"test\"
+        $ npm run test:unit
+        = 12 passed
+        $ npm test -- a
+        ! npm error Missing script: \"test\"
+        $ npm run test:unit -- a
+        = 3 passed";
+    assert_eq!(
+        said(&[session], &machine),
+        ["Run `npm run test:unit`, not `npm test` (there is no such task)."]
+    );
 }

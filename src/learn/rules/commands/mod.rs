@@ -7,6 +7,7 @@
 
 mod family;
 mod fate;
+mod phrases;
 mod remedy;
 mod trouble;
 
@@ -15,9 +16,10 @@ use self::remedy::{Remedy, remedy};
 use self::trouble::{Trouble, troubles};
 use super::Rule;
 use crate::learn::command::{Command, name_of};
-use crate::learn::lesson::{Occurrence, Sign};
-use crate::learn::place;
+use crate::learn::first_words::first_words;
+use crate::learn::lesson::{Forbids, Lesson, Occurrence, Sign};
 use crate::learn::step::{Happened, Moment, Recent, Step};
+use crate::learn::{literal, place};
 use crate::transcript::act::Act;
 use crate::units::{Millis, Tokens};
 use std::collections::VecDeque;
@@ -69,6 +71,7 @@ impl Rule for Commands {
             let failed = found_troubles.iter().find(|(at, _)| *at == place);
             if let Some((_, trouble)) = failed {
                 self.failed(recent, moment, step, *trouble, command);
+                found.extend(self.forbidden(recent, *trouble));
             } else if fate(step, line, command) == Fate::Worked {
                 self.worked(recent, step, command, found);
             }
@@ -111,6 +114,17 @@ impl Commands {
         });
     }
 
+    /// What the sandbox does not allow needs no other command to prove it.
+    fn forbidden(&mut self, recent: &Recent, trouble: Trouble) -> Option<Occurrence> {
+        if trouble != Trouble::Sandbox {
+            return None;
+        }
+        let failure = self.open.pop_back()?;
+        let words = &failure.command.words;
+        let what = literal::command(&words.get(..first_words(words).max(1))?.join(" "))?;
+        Some(failure.says(recent, Lesson::NotAllowed { what, by: Forbids::Sandbox }))
+    }
+
     fn worked(&mut self, recent: &Recent, step: &Step, command: &Command, found: &mut Vec<Occurrence>) {
         let folder = folder_of(recent, step, command);
         let mut lessons: Vec<Occurrence> = Vec::new();
@@ -128,17 +142,7 @@ impl Commands {
                         known.turns += failure.turns;
                         continue;
                     }
-                    lessons.push(Occurrence {
-                        lesson,
-                        sign: Sign::For,
-                        session: recent.session.clone(),
-                        project: recent.project.clone(),
-                        agent: recent.agent.clone(),
-                        line: failure.line,
-                        at: failure.at,
-                        tokens: failure.tokens,
-                        turns: failure.turns,
-                    });
+                    lessons.push(failure.says(recent, lesson));
                 }
             }
         }
@@ -150,6 +154,23 @@ impl Commands {
         self.started.push_back((self.steps, command.clone()));
         if OPEN < self.started.len() {
             self.started.pop_front();
+        }
+    }
+}
+
+impl Failure {
+    /// What it taught.
+    fn says(&self, recent: &Recent, lesson: Lesson) -> Occurrence {
+        Occurrence {
+            lesson,
+            sign: Sign::For,
+            session: recent.session.clone(),
+            project: recent.project.clone(),
+            agent: recent.agent.clone(),
+            line: self.line,
+            at: self.at,
+            tokens: self.tokens,
+            turns: self.turns,
         }
     }
 }

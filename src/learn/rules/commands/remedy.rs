@@ -4,7 +4,8 @@
 //! same work on the same words, the same words in another folder. Literals pass [`literal::command`].
 
 use super::family::{errand, errand_of_manager, run_by, same_errand, stand_in};
-use super::trouble::{MANAGERS, Trouble};
+use super::phrases::MANAGERS;
+use super::trouble::Trouble;
 use super::{Failure, Worked};
 use crate::learn::command::{Command, name_of};
 use crate::learn::first_words::first_words;
@@ -125,7 +126,14 @@ fn wrong_manager(failure: &Failure, worked: &Worked) -> Option<Lesson> {
 fn no_task(failure: &Failure, worked: &Worked, place: usize) -> Option<Lesson> {
     let (failed, command) = (&failure.command, worked.command);
     let task = failed.words.get(place)?;
+    // `npm run test` and `npm test` are one.
     let not = words(worked, failed, place + 1)?;
+    let not = match not.split(' ').collect::<Vec<_>>().as_slice() {
+        [manager, "run", task @ ("test" | "start")] if MANAGERS.contains(manager) => {
+            format!("{manager} {task}")
+        }
+        _ => not,
+    };
     if failure.folder != worked.folder && failed.words == command.words {
         return None;
     }
