@@ -42,9 +42,14 @@ struct Step {
     expected: Vec<String>,
 }
 
-/// What a fresh machine has: Rust (here one that builds nothing but hands over this build), `claude`, some orders.
+/// What a fresh machine has: Rust (here one that builds nothing but hands over this build), `claude`, some orders, two sessions.
 fn prepare(world: &mut World) {
     world.file("work/orders.json", (outputs::ORDERS.prints)());
+    for session in ["5b1f0c3e", "c0de77aa"] {
+        let path = format!("tests/fixtures/transcripts/learn/{session}.jsonl");
+        world.file(&format!("work/{path}"), fs::read(checkout().join(&path)).expect("a session"));
+    }
+    world.agent("python3", "exit 0");
     let built = env!("CARGO_BIN_EXE_headroom");
     world.agent(
         "cargo",
