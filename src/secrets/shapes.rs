@@ -345,21 +345,17 @@ impl Letters {
     fn hold(self, byte: u8) -> bool {
         let plain = byte.is_ascii_alphanumeric();
         match self {
-            Letters::Hex => byte.is_ascii_hexdigit(),
-            Letters::Hyphened => byte.is_ascii_hexdigit() || byte == b'-',
-            Letters::Capital => byte.is_ascii_digit() || byte.is_ascii_uppercase(),
-            Letters::Small => byte.is_ascii_digit() || byte.is_ascii_lowercase(),
+            Hex => byte.is_ascii_hexdigit(),
+            Hyphened => byte.is_ascii_hexdigit() || byte == b'-',
+            Capital => byte.is_ascii_digit() || byte.is_ascii_uppercase(),
+            Small => byte.is_ascii_digit() || byte.is_ascii_lowercase(),
             Plain => plain,
-            Letters::Url | Letters::Resend => plain || matches!(byte, b'-' | b'_'),
-            Letters::Dotted | Letters::Airtable | Letters::Dynatrace => {
-                plain || matches!(byte, b'-' | b'_' | b'.')
-            }
-            Letters::Any => {
-                plain || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'/' | b'=' | b'~' | b'%' | b':')
-            }
-            Letters::Asana => byte.is_ascii_hexdigit() || matches!(byte, b'/' | b':'),
-            Letters::Dollar => plain || byte == b'$',
-            Letters::Webhook => plain || matches!(byte, b'-' | b'@' | b'/'),
+            Url | Resend => plain || matches!(byte, b'-' | b'_'),
+            Dotted | Airtable | Dynatrace => plain || matches!(byte, b'-' | b'_' | b'.'),
+            Any => plain || matches!(byte, b'-' | b'_' | b'.' | b'+' | b'/' | b'=' | b'~' | b'%' | b':'),
+            Asana => byte.is_ascii_hexdigit() || matches!(byte, b'/' | b':'),
+            Dollar => plain || byte == b'$',
+            Webhook => plain || matches!(byte, b'-' | b'@' | b'/'),
         }
     }
 }
@@ -372,21 +368,19 @@ impl Proof {
         }
         let parts: Vec<&[u8]> = token.split(|byte| *byte == b'.').collect();
         let shaped = match letters {
-            Letters::Airtable => parts.iter().map(|part| part.len()).eq([14, 64]),
-            Letters::Dynatrace => parts.iter().map(|part| part.len()).eq([24, 64]),
-            Letters::Resend => {
+            Airtable => parts.iter().map(|part| part.len()).eq([14, 64]),
+            Dynatrace => parts.iter().map(|part| part.len()).eq([24, 64]),
+            Resend => {
                 looks.digits > 0 && looks.upper > 0 && token.iter().filter(|byte| **byte == b'_').count() <= 1
             }
-            Letters::Hyphened => looks.digits > 0,
+            Hyphened => looks.digits > 0,
             _ => true,
         };
         shaped
             && match self {
                 Proof::Shape => true,
-                Proof::Chance => {
-                    looks.random() && looks.digits > 0 && (looks.length < 90 || looks.distinct >= 25)
-                }
-                Proof::Dots(count) => parts.len() == count,
+                Chance => looks.random() && looks.digits > 0 && (looks.length < 90 || looks.distinct >= 25),
+                Dots(count) => parts.len() == count,
             }
     }
 }

@@ -11,6 +11,7 @@ mod answering;
 mod answering_gemini;
 mod answering_responses;
 mod bench;
+mod canaries;
 mod cases;
 mod claude;
 mod codex;
