@@ -146,7 +146,7 @@ pub struct BlockReceipt {
     pub key: Option<Key>,
     /// Why it went as it was.
     pub refusal: Option<Refusal>,
-    /// Tokens of the client's text.
+    /// Tokens of the client's text; told from its length where [`Refusal::is_decided_unseen`].
     pub tokens_before: Tokens,
     /// Tokens of what was sent.
     pub tokens_after: Tokens,

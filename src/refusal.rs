@@ -160,6 +160,20 @@ impl Refusal {
         )
     }
 
+    /// True when it is decided before the text itself is looked into: its tokens are told from its length.
+    pub fn is_decided_unseen(self) -> bool {
+        matches!(
+            self,
+            Refusal::AlreadySent
+                | Refusal::GivenBack
+                | Refusal::Rule
+                | Refusal::Off
+                | Refusal::Paused
+                | Refusal::Never
+                | Refusal::BreakerOpen
+        )
+    }
+
     /// Reads a name back.
     pub fn from_name(name: &str) -> Option<Refusal> {
         Refusal::ALL.into_iter().find(|refusal| refusal.name() == name)

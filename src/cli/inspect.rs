@@ -189,6 +189,7 @@ impl Seen {
         let SessionRow { session, agent, project, began, frozen, breaker } = &self.session;
         let bold = anstyle::Style::new().bold();
         let mut said = format!("{bold}Session {}{bold:#}", beside::safe(&session.0));
+        let agent = if agent == "unknown" { "an agent" } else { agent.as_str() };
         let _ = write!(said, "\n{agent} in {}, since {}", beside::safe(project), asked::day_and_time(*began));
         if let Some(frozen) = frozen {
             let _ = write!(said, "; profile {}", frozen.profile);
@@ -327,8 +328,10 @@ fn headline(block: &BlockRow) -> String {
         Some(share) if block.compressor.is_some() => {
             format!("{} → {} tokens, {share} less", text::grouped(before), text::grouped(after))
         }
-        // Of an output that was not looked into it is not known.
-        _ if before == 0 => "not counted".to_owned(),
+        // Of an output that was not looked into only the length is known.
+        _ if block.refusal.is_some_and(Refusal::is_decided_unseen) => {
+            format!("about {} tokens", text::grouped(before))
+        }
         _ => format!("{} tokens", text::grouped(before)),
     };
     beside::safe(&format!("{} · {tool} · {} · {tokens}", block.path, block.kind))
@@ -351,8 +354,11 @@ fn decided(found: &Block<'_>, session: &SessionRow, config: &Config) -> String {
             format!("shortened by {compressor}, under {by}{}", key.unwrap_or_default())
         }
         (None, Some(refusal)) => {
-            let because = if row.rule.is_some() { format!("{by}: ") } else { String::new() };
-            format!("as it came: {because}{} ({}); its text is not kept", refusal.meaning(), refusal.name())
+            let because = match &row.rule {
+                Some(_) => by,
+                None => refusal.meaning().to_owned(),
+            };
+            format!("as it came: {because} ({}); its text is not kept", refusal.name())
         }
         (None, None) => "as it came; its text is not kept".to_owned(),
     };

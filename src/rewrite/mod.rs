@@ -379,6 +379,8 @@ struct Fresh {
     rule: Option<String>,
     before: Tokens,
     after: Tokens,
+    /// The same, told from the length.
+    unseen: Tokens,
 }
 
 impl Request<'_> {
@@ -430,6 +432,8 @@ impl Request<'_> {
         let mut candidates = Vec::new();
         for (number, eligible) in eligible.iter().enumerate() {
             let Some(fresh) = &mut fresh[number] else { continue };
+            let bytes = eligible.result.texts.iter().map(|text| text.len()).sum();
+            fresh.unseen = tokens::estimate(bytes);
             if let Err(because) = policy::clear(self.body, eligible, self.first_new) {
                 fresh.refusal = Some(because);
                 continue;
@@ -673,14 +677,14 @@ impl Request<'_> {
         let is_new = self.first_new <= eligible.block;
         match (fresh, pin) {
             (Some(fresh), _) if is_new => receipt.blocks.push(BlockReceipt {
+                tokens_before: fresh.told(fresh.before),
+                tokens_after: fresh.told(fresh.after),
                 path: self.path_of(eligible),
                 tool: eligible.call.map(|call| call.tool.clone()).unwrap_or_default(),
                 kind: fresh.kind.clone(),
                 compressor: fresh.compressor.clone(),
                 key: fresh.key.clone(),
                 refusal: fresh.refusal,
-                tokens_before: fresh.before,
-                tokens_after: fresh.after,
                 chain: Some(self.chains[eligible.block]),
                 rule: fresh.rule.clone(),
             }),
@@ -834,6 +838,15 @@ impl Fresh {
             rule: None,
             before: Tokens(0),
             after: Tokens(0),
+            unseen: Tokens(0),
+        }
+    }
+
+    /// `counted`, or what the length tells where the text was not looked into.
+    fn told(&self, counted: Tokens) -> Tokens {
+        match self.refusal.is_some_and(Refusal::is_decided_unseen) {
+            true => self.unseen,
+            false => counted,
         }
     }
 

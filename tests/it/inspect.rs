@@ -114,7 +114,8 @@ fn people_read_a_line_a_request_and_a_diff_a_block() {
     assert!(kept.contains("as it came: your rule `command:cat = never` (config.toml:2)"), "{kept}");
     assert!(kept.contains("its text is not kept"), "{kept}");
     let paused = world.run(&["inspect", "--request", "5"]).succeeded();
-    assert!(paused.contains("you said `headroom pause`"), "{paused}");
+    assert!(paused.contains("as it came: you said `headroom pause` (paused)"), "{paused}");
+    assert!(paused.contains(" · about "), "{paused}");
     let short = world.run(&["inspect", "--request", "6"]).succeeded();
     assert!(short.contains("Beside these: 1 × below_floor"), "{short}");
 

@@ -4,8 +4,9 @@
 //! `KEY` in a command is the last key that was printed.
 
 use crate::doctor;
-use crate::world::{Ran, World};
+use crate::world::{Ran, Talk, World};
 use headroom::demo::outputs;
+use serde_json::json;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ fn prepare(world: &mut World) {
         world.file(&format!("work/{path}"), fs::read(checkout().join(&path)).expect("a session"));
     }
     world.agent("python3", "exit 0");
+    a_session(world);
     let built = env!("CARGO_BIN_EXE_headroom");
     world.agent(
         "cargo",
@@ -75,6 +77,17 @@ fn prepare(world: &mut World) {
         bin(world).display()
     );
     world.set("PATH", &path);
+}
+
+/// A session that is over, with one output in it.
+fn a_session(world: &World) {
+    let proxy = world.proxy();
+    let client = proxy.client();
+    let mut talk = Talk::new("which orders failed?");
+    assert_eq!(client.message(&talk.body()).status, 200);
+    talk.calls("Bash", json!({"command": "curl -s http://shop/orders"}), &(outputs::ORDERS.prints)());
+    assert_eq!(client.message(&talk.body()).status, 200);
+    proxy.drain();
 }
 
 fn bin(world: &World) -> PathBuf {
