@@ -18,6 +18,8 @@ const MOST: usize = 1 << 19;
 pub enum Fact {
     /// A command that begins with these words.
     Command(Vec<String>),
+    /// A command that begins with these words, in the project's own folder.
+    AtTop(Vec<String>),
     /// A flag of a command (its first word).
     Flag(String, String),
     /// A path was read.
@@ -44,7 +46,9 @@ impl Facts {
                 let proven = line.commands.iter().filter(|command| command.shows == Shows::Success);
                 // In an environment that was set up for it a command says nothing about itself.
                 for command in proven.filter(|command| command.sourced.is_none()) {
-                    self.ran(project, command, moment.at);
+                    let folder =
+                        place::relative(command.folder.as_deref().unwrap_or("."), &step.folder, project);
+                    self.ran(project, command, folder == ".", moment.at);
                 }
             }
             (Act::Read { path, .. } | Act::Write { path } | Act::Edit { path, .. }, _) => {
@@ -61,12 +65,15 @@ impl Facts {
         }
     }
 
-    fn ran(&mut self, project: &str, command: &Command, at: Option<Millis>) {
+    fn ran(&mut self, project: &str, command: &Command, at_top: bool, at: Option<Millis>) {
         /// Words of a command that a lesson may name.
         const WORDS: usize = 4;
         for count in 1..=command.words.len().min(WORDS) {
-            let words = command.words.iter().take(count);
-            self.note(project, &Fact::Command(words.cloned().collect()), at);
+            let words: Vec<String> = command.words.iter().take(count).cloned().collect();
+            if at_top {
+                self.note(project, &Fact::AtTop(words.clone()), at);
+            }
+            self.note(project, &Fact::Command(words), at);
         }
         for flag in command.flags().take(32) {
             self.note(project, &Fact::Flag(command.program().to_owned(), flag.to_owned()), at);

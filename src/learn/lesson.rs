@@ -175,6 +175,7 @@ impl Lesson {
                 facts
             }
             Lesson::UsePath { not, .. } => vec![Fact::Path(not.clone())],
+            Lesson::UseFolder { command, folder } if folder != "." => vec![Fact::AtTop(words(command))],
             Lesson::UseFolder { .. } => Vec::new(),
             Lesson::DropFlag { command, flag, .. } => {
                 let program = command.split(' ').next().unwrap_or_default();
@@ -206,7 +207,7 @@ impl Lesson {
                     Some(file) => world.path_exists(&placed(project, file, world)),
                     None => runs(instead),
                 };
-                gone && ready
+                gone && ready && !(*because == Because::NoSuchTask && is_task(project, not, world))
             }
             Lesson::UsePath { not, instead } => {
                 world.path_exists(&placed(project, instead, world))
@@ -222,6 +223,19 @@ impl Lesson {
                     && habit.path().is_none_or(|path| world.path_exists(&placed(project, path, world)))
             }
         }
+    }
+}
+
+/// True when the project has the task that a command names: a script, a target.
+fn is_task(project: &Path, command: &str, world: &dyn World) -> bool {
+    let words: Vec<&str> = command.split(' ').collect();
+    let (Some(program), Some(task)) = (words.first(), words.last()) else { return false };
+    match *program {
+        "npm" | "pnpm" | "yarn" | "bun" => {
+            world.file_contains(&project.join("package.json"), &format!("\"{task}\":"))
+        }
+        "make" | "gmake" => world.file_contains(&project.join("Makefile"), &format!("\n{task}:")),
+        _ => false,
     }
 }
 

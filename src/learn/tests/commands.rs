@@ -421,6 +421,69 @@ const CASES: &[Case] = &[
             $ bash -lc '. .venv/bin/activate && pytest -q'
             = 3 passed",
     },
+    Case {
+        session: "$ make test
+            ! make: *** No rule to make target `test'.  Stop.
+            $ uv run pytest -q
+            = 9 passed",
+        without: &[],
+        says: "Run `uv run pytest`, not `make test` (there is no such task).",
+        // What is only about tests.
+        twin: "$ make test
+            ! make: *** No rule to make target `test'.  Stop.
+            $ ls tests
+            = test_a.py
+            $ git add tests
+            =
+            $ npm install jest
+            = added
+            $ cargo add test-case
+            =",
+    },
+    Case {
+        session: "$ vitest run
+            ! bash: line 1: vitest: command not found
+            $ pnpm exec vitest run
+            = 9 passed",
+        without: &["vitest"],
+        says: "Run `pnpm exec vitest`, not `vitest` (`vitest` is not found here).",
+        // Looked for and installed, not run.
+        twin: "$ vitest run
+            ! bash: line 1: vitest: command not found
+            $ npm ls vitest
+            = (empty)
+            $ npm view vitest
+            = vitest@1.0.0
+            $ npm install vitest
+            = added",
+    },
+    Case {
+        session: "$ python3 -m app
+            ! KeyError: 'APP_HOME' environment variable is not set
+            $ APP_HOME=. python3 -m app
+            = ready",
+        without: &[],
+        says: "`python3 -m app` needs the variable `APP_HOME` to be set.",
+        twin: "$ python3 -m app
+            ! KeyError: 'name' (is not set)
+            $ DEBUG=1 python3 -m app
+            = ready",
+    },
+    Case {
+        session: "$ terraform plan
+            ! Error: No configuration files
+            $ cd infra && terraform plan
+            = No changes.",
+        without: &[],
+        says: "Run `terraform plan` in `infra`: it fails elsewhere.",
+        // It works at the top as well.
+        twin: "$ terraform plan
+            ! Error: No configuration files
+            $ cd infra && terraform plan
+            = No changes.
+            $ terraform plan
+            = No changes.",
+    },
 ];
 
 #[test]
@@ -475,6 +538,8 @@ fn what_is_no_longer_true_is_not_said() {
     let (advice, withheld) = learned(&[CASES[0].session; 2], &machine);
     assert!(advice.is_empty());
     assert!(withheld.iter().any(|withheld| withheld.why == Why::NotTrue));
+    let written = Machine { without: &["=\"test\":"], memory: "" };
+    assert_eq!(twice(CASES[10].session, &written), [""; 0]);
     let gone = Machine { without: &["python", "python3"], memory: "" };
     assert_eq!(twice(CASES[0].session, &gone), [""; 0]);
     let gone = Machine { without: &[".venv/bin/python"], memory: "" };

@@ -107,18 +107,25 @@ const RUNNERS: &[&str] = &[
 /// Errands, and the words that name them.
 const ERRANDS: &[&[&str]] = &[
     &[
-        "test", "tests", "pytest", "jest", "vitest", "unittest", "spec", "rspec", "nextest", "check",
-        "ctest", "tox", "nox", "mocha", "phpunit",
+        "test", "tests", "pytest", "jest", "vitest", "unittest", "spec", "rspec", "nextest", "ctest", "tox",
+        "nox", "mocha", "phpunit",
     ],
-    &["build", "compile", "bundle", "assemble", "package", "dist"],
+    &["build", "compile", "assemble", "dist"],
     &["lint", "eslint", "clippy", "ruff", "flake8", "pylint", "golangci-lint", "biome", "rubocop"],
     &["fmt", "format", "prettier", "black", "gofmt", "rustfmt"],
-    &["start", "dev", "serve", "run", "up", "server", "watch"],
+    &["start", "dev", "serve", "server"],
     &["typecheck", "tsc", "mypy", "types", "pyright"],
-    &["install", "i", "ci", "sync", "add", "setup", "bootstrap"],
     &["docs", "doc"],
     &["migrate", "migration", "migrations"],
     &["e2e", "playwright", "cypress"],
+];
+
+/// Programs that carry out an errand of the project when they are told its name.
+const BUILDERS: &[&str] = &[
+    "npm", "pnpm", "yarn", "bun", "npx", "bunx", "cargo", "go", "make", "just", "task", "uv", "poetry",
+    "hatch", "pdm", "mvn", "mvnw", "gradle", "gradlew", "rake", "bundle", "mix", "composer", "dotnet",
+    "deno", "python", "python3", "tox", "nox", "sbt", "swift", "flutter", "bazel", "nx", "turbo", "ninja",
+    "meson", "cmake", "ctest", "rails",
 ];
 
 /// How many words at the start of `words` name a program that can take the place of `program`.
@@ -153,13 +160,67 @@ fn is_python(name: &str) -> bool {
 pub(super) fn run_by(program: &str, words: &[String]) -> Option<usize> {
     /// Words between the runner and the program.
     const BETWEEN: usize = 6;
+    /// Words that say that something is run, behind a runner.
+    const RUNS: &[&str] = &["run", "exec", "x", "dlx", "tool", "compose", "-m", "--"];
+    /// Words that ask for something else than running.
+    const ELSE: &[&str] = &[
+        "install",
+        "i",
+        "add",
+        "remove",
+        "uninstall",
+        "update",
+        "upgrade",
+        "list",
+        "ls",
+        "show",
+        "info",
+        "view",
+        "search",
+        "why",
+        "which",
+        "help",
+        "pip",
+        "images",
+        "pull",
+        "logs",
+        "inspect",
+        "create",
+        "init",
+        "publish",
+        "-v",
+        "--version",
+        "--help",
+    ];
     let program = name_of(program);
-    let runner = words.first()?;
+    let (runner, behind) = words.split_first()?;
     if !RUNNERS.contains(&runner.as_str()) {
         return None;
     }
-    let place = words.iter().skip(1).take(BETWEEN).position(|word| name_of(word) == program)?;
-    Some(place + 2)
+    let place = behind.iter().take(BETWEEN).position(|word| name_of(word) == program)?;
+    let between = behind.get(..place)?;
+    let runs = between.first().is_none_or(|first| RUNS.contains(&first.as_str()) || first.starts_with("--"));
+    let other = between.iter().any(|word| ELSE.contains(&word.as_str()));
+    (runs && !other).then_some(place + 2)
+}
+
+/// How many words at the start of `words` name the errand that `task` is: `cargo test`, `uv run pytest`, `pytest`.
+pub(super) fn does_errand(task: &str, words: &[String]) -> Option<usize> {
+    /// Words that may stand before it.
+    const BEFORE: &[&str] = &["run", "run-script", "exec", "x", "tool", "-m", "--"];
+    /// Errands that mean the same wherever they are asked for.
+    const CLEAR: usize = 4;
+    let row = ERRANDS.iter().take(CLEAR).find(|row| row.contains(&task))?;
+    let is_named = |word: &String| row.contains(&name_of(word).to_lowercase().as_str());
+    let (program, behind) = words.split_first()?;
+    if is_named(program) {
+        return Some(1);
+    }
+    if !BUILDERS.contains(&name_of(program)) {
+        return None;
+    }
+    let place = behind.iter().position(|word| !BEFORE.contains(&word.as_str()))?;
+    behind.get(place).filter(|word| is_named(word)).map(|_| place + 2)
 }
 
 /// True when two names of tasks mean the same errand: they share a part, or both name it.
@@ -174,15 +235,15 @@ pub(super) fn same_errand(one: &str, other: &str) -> bool {
     let (one, other) = (parts(one), parts(other));
     one.iter().any(|one| {
         other.iter().any(|other| {
-            let long = 3 <= one.len().min(other.len());
+            let long = 4 <= one.len().min(other.len());
             let begins = long && (one.starts_with(other.as_str()) || other.starts_with(one.as_str()));
-            begins || errand(one).is_some_and(|errand| errand.contains(&other.as_str()))
+            one == other || begins || errand(one).is_some_and(|errand| errand.contains(&other.as_str()))
         })
     })
 }
 
 /// The words that mean the same errand as `word`.
-pub(super) fn errand(word: &str) -> Option<&'static [&'static str]> {
+fn errand(word: &str) -> Option<&'static [&'static str]> {
     ERRANDS.iter().find(|words| words.contains(&word)).copied()
 }
 

@@ -26,8 +26,9 @@ const ASIDE: &[&str] =
 pub(super) fn fate(step: &Step, line: &Line, command: &Command) -> Fate {
     match step.ending {
         Ending::Worked => match command.shows {
-            Shows::Success => Fate::Worked,
-            Shows::Filtered if !looks_failed(&step.output) => Fate::Worked,
+            // A program that ran commands may have come to its end whatever became of them.
+            Shows::Success if !step.output.head.starts_with("Script completed") => Fate::Worked,
+            Shows::Success | Shows::Filtered if !looks_failed(&step.output) => Fate::Worked,
             Shows::Echoed => match status_at_end(&step.output) {
                 Some(0) => Fate::Worked,
                 Some(_) => Fate::Failed,

@@ -13,7 +13,7 @@ mod trouble;
 
 use self::fate::{Fate, fate};
 use self::remedy::{Remedy, remedy};
-use self::trouble::{Trouble, troubles};
+use self::trouble::{Trouble, troubles, variables_named};
 use super::Rule;
 use crate::learn::command::{Command, name_of};
 use crate::learn::first_words::first_words;
@@ -52,6 +52,8 @@ struct Failure {
     turns: u64,
     /// A file was changed, or something installed, since.
     changed: bool,
+    /// The variables that its message names.
+    named: Vec<String>,
 }
 
 impl Rule for Commands {
@@ -111,6 +113,7 @@ impl Commands {
             tokens,
             turns: 1,
             changed: false,
+            named: if trouble == Trouble::NoVariable { variables_named(step) } else { Vec::new() },
         });
     }
 

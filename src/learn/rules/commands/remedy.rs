@@ -3,7 +3,7 @@
 //! *Invariant:* a lesson only for the same errand: the same program run in another way, a program that is known to do the
 //! same work on the same words, the same words in another folder. Literals pass [`literal::command`].
 
-use super::family::{errand, errand_of_manager, run_by, same_errand, stand_in};
+use super::family::{does_errand, errand_of_manager, run_by, same_errand, stand_in};
 use super::phrases::MANAGERS;
 use super::trouble::Trouble;
 use super::{Failure, Worked};
@@ -146,15 +146,7 @@ fn no_task(failure: &Failure, worked: &Worked, place: usize) -> Option<Lesson> {
         let name = command.words.get(at)?;
         (name != task && same_errand(task, name)).then_some(at + 1)?
     } else {
-        let errand = errand(&task.to_lowercase())?;
-        // Where it is named: `cargo test`, `uv run pytest`, `./gradlew test`.
-        let at = command
-            .words
-            .iter()
-            .take(4)
-            .position(|word| errand.contains(&name_of(word).to_lowercase().as_str()))?;
-        let plain = command.words.iter().take(at).all(|word| !word.starts_with('-') || word == "-m");
-        plain.then_some(at + 1)?
+        does_errand(&task.to_lowercase(), &command.words)?
     };
     // Run where the other one failed, or the folder may be what made it work.
     if failure.folder != worked.folder || failure.changed {
@@ -316,6 +308,10 @@ fn no_variable(failure: &Failure, worked: &Worked) -> Option<Lesson> {
     }
     let mut new = command.variables.iter().filter(|name| !failed.variables.contains(name));
     let (Some(variable), None) = (new.next(), new.next()) else { return None };
+    // What was missing said its name.
+    if !failure.named.contains(variable) {
+        return None;
+    }
     let variable = literal::command(variable)?;
     Some(Lesson::SetVariable { command: stem(worked, failed)?, variable })
 }

@@ -11,7 +11,7 @@ use super::phrases::{
 use crate::learn::command::{Command, name_of};
 use crate::learn::step::{Excerpt, Step};
 use crate::transcript::Ending;
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use std::sync::LazyLock;
 
 /// Lines of an output that are looked at, and bytes of each.
@@ -65,12 +65,29 @@ pub(super) fn troubles(step: &Step) -> Vec<(usize, Trouble)> {
     found
 }
 
+/// The names in capital letters that the messages of `step` about missing variables hold. They are only compared.
+pub(super) fn variables_named(step: &Step) -> Vec<String> {
+    /// Names that are kept.
+    const NAMES: usize = 8;
+    let lines = lines(&step.output);
+    let told = lines.iter().filter(|said| NO_VARIABLE.iter().any(|phrase| said.small.contains(phrase)));
+    let words = told
+        .flat_map(|said| said.line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_'));
+    let names = words.filter(|word| {
+        2 < word.len()
+            && word
+                .chars()
+                .all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
+    });
+    names.take(NAMES).map(str::to_owned).collect()
+}
+
 /// Every phrase that is known, to pass over lines without one at once.
 static PHRASES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let tables = [NOT_FOUND, NOT_FOUND_ELSE, OTHER_MANAGER, NO_TASK, NO_FLAG, NO_MODULE, NOT_HERE, NO_FILE];
     let tables = tables.into_iter().chain([NO_SERVICE, NO_VARIABLE, SANDBOX]).flatten().copied();
     let phrases = tables.chain(NO_TASK_AFTER.iter().map(|(_, after)| *after));
-    AhoCorasick::builder().ascii_case_insensitive(true).build(phrases).ok()
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(phrases).ok()
 });
 
 /// A line of an output that holds a known phrase.
