@@ -173,6 +173,53 @@ fn what_a_person_deletes_stays_away_until_it_is_asked_for_again() {
     assert_eq!(memory(&world), Some(written));
 }
 
+/// Sessions in which a task was asked for that is not there, and another did the work.
+fn wrong_task() -> World {
+    let mut world = World::new();
+    world.may_leave("work/CLAUDE.md");
+    world.agent("make", "exit 0");
+    for (id, day) in [("aaaa1111", 16), ("bbbb2222", 18)] {
+        Session::new(&world, id, day)
+            .fails("make test", 2, "make: *** No rule to make target 'test'.  Stop.")
+            .runs("make check", "all is well")
+            .ends(&mut world);
+    }
+    world
+}
+
+#[test]
+fn a_cause_that_was_mended_takes_its_line_along() {
+    let mut world = wrong_task();
+    world.run(&["learn", "--apply"]).succeeded();
+    let written = memory(&world).expect("it was made");
+    assert!(written.contains("- Run `make check`, not `make test`"), "{written}");
+    Session::new(&world, "cccc3333", 19).runs("make test", "all is well").ends(&mut world);
+    let shown = world.run(&["learn"]).succeeded();
+    assert!(shown.contains("1 line would leave CLAUDE.md: not true any more."), "{shown}");
+    assert_eq!(memory(&world), Some(written));
+    let shown = world.run(&["learn", "--apply"]).succeeded();
+    assert!(shown.contains("1 line left CLAUDE.md: not true any more."), "{shown}");
+    assert_eq!(memory(&world).as_deref(), Some(""), "the block goes with its last line");
+}
+
+#[test]
+fn runs_at_the_same_time_write_one_block() {
+    let mut world = wrong_task();
+    world.file("work/CLAUDE.md", "# Shop\n");
+    let run = || {
+        let mut command = world.headroom(&["learn", "--apply"]);
+        command.stdout(std::process::Stdio::null()).spawn().expect("it starts")
+    };
+    let runs: Vec<_> = (0..4).map(|_| run()).collect();
+    for mut run in runs {
+        assert!(run.wait().expect("it ends").success());
+    }
+    let written = memory(&world).expect("it is there");
+    assert!(written.starts_with("# Shop\n\n<!-- headroom:learn:start -->"), "{written}");
+    assert_eq!((written.matches("learn:start").count(), written.matches("make check").count()), (1, 1));
+    assert!(world.run(&["learn"]).succeeded().contains("→ stands in CLAUDE.md"));
+}
+
 #[test]
 fn ordinary_work_teaches_nothing() {
     let mut world = World::new();

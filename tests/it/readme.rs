@@ -50,7 +50,7 @@ fn prepare(world: &mut World) {
         let path = format!("tests/fixtures/transcripts/learn/{session}.jsonl");
         world.file(&format!("work/{path}"), fs::read(checkout().join(&path)).expect("a session"));
     }
-    world.agent("python3", "exit 0");
+    world.agent("make", "exit 0");
     a_session(world);
     let built = env!("CARGO_BIN_EXE_headroom");
     world.agent(
