@@ -7,6 +7,7 @@ use super::write::{self, Again, Intent, WriteError};
 use crate::agent::amend::{AmendError, Amendments};
 use crate::agent::definition::Agent;
 use crate::learn::block::{Fate, Leaves, Saying, State};
+use crate::learn::gate::Withheld;
 use crate::learn::target::{self, Readers, Target, TargetError};
 use crate::learn::{Advice, Consent, Scope};
 use crate::store::Store;
@@ -28,6 +29,8 @@ pub(super) struct Found {
     pub ends: Vec<Millis>,
     /// The most valuable first.
     pub patterns: Vec<Advice>,
+    /// What was seen again and is never written: the most often first.
+    pub shown: Vec<Withheld>,
     /// Lessons that are not true any more, by name.
     pub refuted: BTreeSet<String>,
     /// Whether all of the project's late sessions were read, so that what was not seen did not happen.

@@ -194,6 +194,9 @@ fn learn(
     let machine = Machine::new(desk, store, project, &found.agents);
     let (patterns, withheld) = learner.weigh(&machine, desk.now);
     found.patterns = patterns;
+    let shown = withheld.iter().filter(|lesson| lesson.why == Why::ShownOnly && 1 < lesson.evidence.times);
+    found.shown = shown.cloned().collect();
+    found.shown.sort_by_key(|lesson| std::cmp::Reverse(lesson.evidence.times));
     let refuted = withheld
         .into_iter()
         .filter(|lesson| matches!(lesson.why, Why::Contradicted | Why::NotTrue | Why::Covered));

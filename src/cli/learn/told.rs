@@ -3,6 +3,8 @@
 use super::plan::{FilePlan, Found, Outcome, Plan, SettingFate, needs_yes};
 use crate::cli::beside::safe;
 use crate::learn::block::{Fate, Leaves, day};
+use crate::learn::evidence::Evidence;
+use crate::learn::sentence::sentence;
 use crate::learn::{Advice, Scope};
 use crate::text::{counted, short};
 use serde_json::{Value, json};
@@ -20,6 +22,8 @@ pub(super) enum Mood {
 const NAMED: usize = 8;
 /// Places that are shown of a pattern.
 const PLACES: usize = 4;
+/// Things that are shown of those that are never written.
+const SHOWN: usize = 5;
 
 /// `Found 3 recurring patterns in 14 sessions:`, and each with its evidence.
 pub(super) fn patterns(found: &Found, plan: &Plan, mood: Mood) -> Vec<String> {
@@ -33,11 +37,17 @@ pub(super) fn patterns(found: &Found, plan: &Plan, mood: Mood) -> Vec<String> {
     for (number, (pattern, outcomes)) in found.patterns.iter().zip(&plan.outcomes).enumerate() {
         lines.push(String::new());
         lines.push(format!("{}. {}", number + 1, safe(&pattern.sentence)));
-        lines.push(format!("   {}", evidence(pattern)));
+        lines.push(format!("   {}", evidence(&pattern.evidence)));
         if let Some(places) = places(pattern) {
             lines.push(format!("   {places}"));
         }
         lines.extend(outcomes.iter().map(|outcome| format!("   → {}", said(outcome, pattern, mood))));
+    }
+    if !found.shown.is_empty() {
+        lines.extend([String::new(), "Seen, and never written:".to_owned()]);
+    }
+    for lesson in found.shown.iter().take(SHOWN) {
+        lines.push(format!("   {} {}", safe(&sentence(&lesson.lesson)), evidence(&lesson.evidence)));
     }
     for file in &plan.files {
         lines.extend(leaving(file, mood));
@@ -45,21 +55,14 @@ pub(super) fn patterns(found: &Found, plan: &Plan, mood: Mood) -> Vec<String> {
     lines
 }
 
-fn evidence(pattern: &Advice) -> String {
+fn evidence(evidence: &Evidence) -> String {
     let number = |count: u64, noun| counted(usize::try_from(count).unwrap_or(usize::MAX), noun);
-    let mut said = format!(
-        "{} in {}",
-        number(pattern.evidence.times, "time"),
-        number(pattern.evidence.sessions, "session")
-    );
-    if 0 < pattern.evidence.tokens.0 || 0 < pattern.evidence.turns {
-        let tokens = short(i64::try_from(pattern.evidence.tokens.0).unwrap_or(i64::MAX));
-        said.push_str(&format!(
-            "; cost about {tokens} tokens and {}",
-            number(pattern.evidence.turns, "turn")
-        ));
+    let mut said = format!("{} in {}", number(evidence.times, "time"), number(evidence.sessions, "session"));
+    if 0 < evidence.tokens.0 || 0 < evidence.turns {
+        let tokens = short(i64::try_from(evidence.tokens.0).unwrap_or(i64::MAX));
+        said.push_str(&format!("; cost about {tokens} tokens and {}", number(evidence.turns, "turn")));
     }
-    if let Some(last) = pattern.evidence.last {
+    if let Some(last) = evidence.last {
         said.push_str(&format!("; last on {}", day(last)));
     }
     said
@@ -176,6 +179,11 @@ pub(super) fn as_json(found: &Found, plan: &Plan, diffs: &[(String, String)], wr
         "sessions": found.sessions,
         "agents": found.agents,
         "patterns": patterns.collect::<Vec<_>>(),
+        "shown": found.shown.iter().map(|lesson| json!({
+            "sentence": sentence(&lesson.lesson),
+            "times": lesson.evidence.times,
+            "sessions": lesson.evidence.sessions,
+        })).collect::<Vec<_>>(),
         "files": files.collect::<Vec<_>>(),
         "remarks": plan.remarks,
     })

@@ -105,7 +105,7 @@ impl Edits {
             Said::Changed if file.edited => Some(Cause::EditedBefore),
             Said::Changed => Some(Cause::ChangedOutside),
             Said::NotUnique => Some(Cause::NotUnique),
-            Said::NotFound if sure_unread => Some(Cause::NotRead),
+            // A file that was never read may have come with a prompt: its text is not known.
             Said::NotFound => edits.iter().find_map(|(old, _)| cause(old, file)),
         };
         let Some(cause) = cause else { return };
@@ -193,6 +193,7 @@ impl Said {
                     "oldstring not found",
                     "old_str not found",
                     "could not find the string",
+                    "could not find an exact match",
                     "could not find old",
                     "not found in content",
                     "not found in file",
