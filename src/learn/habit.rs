@@ -107,6 +107,8 @@ pub enum Each {
     Failed,
     /// It did what it was asked, and said the same.
     Worked,
+    /// It read the same file, with the same text.
+    Read,
 }
 
 /// What filled a window.
@@ -160,6 +162,9 @@ impl Habit {
             ),
             Habit::Loop { call, each: Each::Worked } => {
                 format!("Do not repeat `{call}` when nothing has changed: it gives the same result.")
+            }
+            Habit::Loop { call, each: Each::Read } => {
+                format!("Do not read `{call}` again when nothing has changed: its text still stands above.")
             }
             Habit::BigFile { path } => {
                 format!(

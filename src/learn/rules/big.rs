@@ -14,7 +14,7 @@ use crate::units::{Millis, Tokens};
 use std::collections::{BTreeMap, HashSet};
 
 /// Tokens from which on an output is big.
-const BIG: u64 = 3_000;
+pub(super) const BIG: u64 = 3_000;
 
 /// How often it must come in one session.
 const ENOUGH: u64 = 3;

@@ -98,8 +98,10 @@ pub struct Corrections {
     ran: VecDeque<Ran>,
     /// What was asked for and has not been done yet.
     asked: Option<Asked>,
-    /// The last thing that happened but for what the model wrote.
+    /// The last step was stopped, or the model after it.
     stopped: bool,
+    /// The last step was refused.
+    denied: bool,
     doing: Option<String>,
 }
 
@@ -126,7 +128,7 @@ impl Rule for Corrections {
             Happened::Prompt(prompt) if prompt.by == Author::Person => {
                 self.corrected(recent, moment, &prompt.text, found);
             }
-            Happened::Interrupted => self.stopped = true,
+            Happened::Interrupted => self.stopped = !self.denied,
             Happened::Prompt(_) | Happened::Said(_) | Happened::Compacted(_) => {}
         }
     }
@@ -134,7 +136,9 @@ impl Rule for Corrections {
 
 impl Corrections {
     fn step(&mut self, recent: &Recent, step: &Step, found: &mut Vec<Occurrence>) {
-        self.stopped = matches!(step.ending, Ending::Denied | Ending::Interrupted);
+        // What is refused each time is told elsewhere.
+        self.denied = step.ending == Ending::Denied;
+        self.stopped = step.ending == Ending::Interrupted;
         self.doing = literal::tool(&step.tool);
         let Act::Shell { command, .. } = &step.act else {
             self.asked = self.asked.take().and_then(Asked::waited);
@@ -212,7 +216,7 @@ impl Corrections {
         if (stopped || matches!(first, "no" | "nope" | "stop" | "wrong" | "nein" | "falsch"))
             && let Some(at) = self.doing.take()
         {
-            found.push(Noted { tokens: Tokens(0), turns: 1 }.when(recent, place, Habit::Corrected { at }));
+            found.push(Noted::default().when(recent, place, Habit::Corrected { at }));
         }
     }
 
@@ -255,7 +259,10 @@ impl Asked {
     /// The first words of what was wrong, now that `run` was right.
     fn not_for(&self, run: &Run) -> Option<String> {
         if let Some(not) = &self.not {
-            return Some(not.clone());
+            // `npm install` and `pnpm install` differ in the program.
+            let argument = run.line.split(' ').nth(self.instead.split(' ').count());
+            let program = argument.and_then(|argument| not.strip_suffix(argument)?.strip_suffix(' '));
+            return Some(program.unwrap_or(not).to_owned());
         }
         // They did not say what is wrong: it is what stood before the same arguments in the last command.
         let last: Vec<&str> = self.last.as_ref()?.line.split(' ').collect();
@@ -316,6 +323,7 @@ mod tests {
             ("npm test", "use pnpm instead of npm please", "pnpm test", rather("npm", "pnpm")),
             ("npm test", "not npm, use pnpm", "pnpm test", rather("npm", "pnpm")),
             ("npm test", "don't use npm, use `pnpm`", "pnpm test", rather("npm", "pnpm")),
+            ("npm install", "don't run npm install, use pnpm", "pnpm install", rather("npm", "pnpm")),
             ("npm test", "We use pnpm here.", "pnpm test", rather("npm", "pnpm")),
             (
                 "pytest tests",

@@ -279,6 +279,26 @@ const PATTERNS: &[Case] = &[
         "Do not repeat `cargo tree` when nothing has changed: it gives the same result.",
     ),
     (
+        "a loop of reading",
+        2,
+        |talk, _| {
+            for _ in 0..3 {
+                talk.read("/p/docs/plan.md", &rows("plan", 80)).ran("ls docs", "plan.md");
+            }
+        },
+        "Do not read `docs/plan.md` again when nothing has changed: its text still stands above.",
+    ),
+    (
+        "a big file, with nothing between",
+        2,
+        |talk, _| {
+            for _ in 0..4 {
+                talk.read("/p/docs/api.json", &rows("api", 500));
+            }
+        },
+        "`docs/api.json` is large: search in it or read the lines you need, not the whole file again.",
+    ),
+    (
         "a big file",
         2,
         |talk, _| {

@@ -3,6 +3,7 @@
 //! Waiting is no loop: what gives another result in the end was waited for, and so was what says that it waits.
 
 use super::Rule;
+use super::big::BIG;
 use super::lines::shape;
 use super::noted::{Noted, fingerprint, output_of};
 use crate::learn::first_words;
@@ -96,7 +97,7 @@ impl Rule for Loops {
         // How it ended decides before what it printed.
         let result = match each {
             Each::Failed => shape(output_of(recent, step)),
-            Each::Worked => fingerprint(recent, step),
+            Each::Worked | Each::Read => fingerprint(recent, step),
         };
         let known = self.open.iter_mut().find(|known| known.call == call);
         match known {
@@ -197,7 +198,7 @@ impl Loop {
         if self.waits || self.times < ENOUGH {
             return None;
         }
-        if self.each == Each::Worked && self.tokens.0 < CHEAP * (self.times - 1) {
+        if self.each != Each::Failed && self.tokens.0 < CHEAP * (self.times - 1) {
             return None;
         }
         let call = self.literal.clone()?;
@@ -209,6 +210,9 @@ impl Loop {
 /// How a call ended that may be part of a loop; `None` for what can be none.
 fn followed(step: &Step) -> Option<Each> {
     let each = match step.ending {
+        // What is big and comes again is told elsewhere.
+        Ending::Worked if BIG <= step.output.tokens.0 => return None,
+        Ending::Worked if matches!(step.act, Act::Read { .. }) => Each::Read,
         Ending::Worked => Each::Worked,
         Ending::Failed(_) => Each::Failed,
         _ => return None,
@@ -270,7 +274,7 @@ mod tests {
         for _ in 0..4 {
             stage.read("/p/docs/report.md", &long);
         }
-        let expected = Habit::Loop { call: "docs/report.md".to_owned(), each: Each::Worked };
+        let expected = Habit::Loop { call: "docs/report.md".to_owned(), each: Each::Read };
         assert_eq!(found_by(Loops::default(), stage), [expected]);
     }
 
