@@ -18,6 +18,9 @@ pub mod session;
 pub mod totals;
 pub mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use crate::ledger::price::Prices;
 use crate::rewrite::{Profile, Settings};
 use crate::store::Store;

@@ -9,6 +9,7 @@ use super::kitchen::{Kitchen, Shortened};
 use crate::conversation::{CacheAsk, RETRIEVAL_TOOL};
 use crate::rewrite::{self, Profile};
 use crate::tokens::{self, Vocabulary};
+use crate::transcript::act::{self, Act};
 use crate::transcript::{About, Answered, Author, Call, Entry, Event, Outcome};
 use crate::units::{Millis, Tokens};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -97,6 +98,8 @@ pub struct Rebuilding<'a, 'b> {
     tools: HashMap<String, Tool>,
     /// True when the session ran through headroom: what was asked back then is ours.
     through: bool,
+    /// Bytes of a stretch from which on it is handed to the rewrite.
+    pub(super) stretch: usize,
 }
 
 /// A thread, while it is read.
@@ -110,8 +113,8 @@ struct Thread {
     /// What was said last on either side, and how deep it stands.
     asked: VecDeque<(usize, String)>,
     said: VecDeque<(usize, String)>,
-    /// Calls that wait for their results: their tools, and the file that they read.
-    open: HashMap<String, (Tool, Option<String>)>,
+    /// Calls that wait for their results: their tools, and what they do.
+    open: HashMap<String, (Tool, Errand)>,
     carried: Vec<Call>,
     answering: Option<u32>,
     /// When the user's side spoke last.
@@ -141,7 +144,8 @@ impl<'a, 'b> Rebuilding<'a, 'b> {
     pub fn new(kitchen: Kitchen<'a>, look: Look<'b>, through: bool) -> Rebuilding<'a, 'b> {
         let rebuilt =
             Rebuilt { tools: vec!["prompts".to_owned(), "the model".to_owned()], ..Rebuilt::default() };
-        Rebuilding { kitchen, look, rebuilt, threads: BTreeMap::new(), tools: HashMap::new(), through }
+        let (threads, tools) = (BTreeMap::new(), HashMap::new());
+        Rebuilding { kitchen, look, rebuilt, threads, tools, through, stretch: STRETCH }
     }
 
     /// Takes in one entry.
@@ -219,8 +223,11 @@ impl<'a, 'b> Rebuilding<'a, 'b> {
                     thread.open.clear();
                 }
                 let tool = self.tool(&call.tool);
-                thread.open.insert(call.id.clone(), (tool, file_read(&call)));
+                let errand = errand(self.kitchen.agent, &call);
+                let ours = errand == Errand::Fetches;
+                thread.open.insert(call.id.clone(), (tool, errand));
                 self.add(thread, line, Tool::MODEL, Row::Called(call), 0);
+                thread.mark_last(|draft| draft.ours = ours);
             }
             Event::Answered(answered) => {
                 self.answers(thread, line, at);
@@ -265,19 +272,19 @@ impl<'a, 'b> Rebuilding<'a, 'b> {
     }
 
     fn result(&mut self, thread: &mut Thread, line: u64, outcome: Outcome) {
-        let (tool, file) = thread.open.remove(&outcome.id).unwrap_or((Tool::PROMPT, None));
-        let ours =
-            self.rebuilt.tools.get(usize::from(tool.0)).is_some_and(|name| name.ends_with(RETRIEVAL_TOOL));
-        if ours {
+        let (tool, errand) = thread.open.remove(&outcome.id).unwrap_or((Tool::PROMPT, Errand::Other));
+        if errand == Errand::Fetches {
             thread.fetched.0 += 1;
         } else {
             thread.fetched.1 += 1;
         }
         let row = Row::Printed { id: outcome.id, text: outcome.text, ending: outcome.ending };
         self.add(thread, line, tool, row, outcome.images);
-        if let Some(draft) = thread.stretch.last_mut() {
-            draft.file = file;
-        }
+        thread.mark_last(|draft| match errand {
+            Errand::Fetches => draft.ours = true,
+            Errand::Reads(file) => draft.file = Some(file),
+            Errand::Other => {}
+        });
     }
 
     /// The model begins to answer, unless it does already: what stands so far was its request.
@@ -285,7 +292,7 @@ impl<'a, 'b> Rebuilding<'a, 'b> {
         if thread.answering.is_some() {
             return;
         }
-        if STRETCH <= thread.bytes {
+        if self.stretch <= thread.bytes {
             self.flush(thread);
         }
         let Ok(number) = u32::try_from(thread.course.turns.len()) else { return };
@@ -328,20 +335,13 @@ impl<'a, 'b> Rebuilding<'a, 'b> {
             self.flush(thread);
         }
         let next = thread.course.turns.len() as u32;
-        let ours = match &row {
-            Row::Called(call) => call.tool.ends_with(RETRIEVAL_TOOL),
-            Row::Printed { .. } => {
-                self.rebuilt.tools.get(usize::from(tool.0)).is_some_and(|name| name.ends_with(RETRIEVAL_TOOL))
-            }
-            Row::Asked(_) | Row::Said(_) => false,
-        };
         let draft = Draft {
             step: thread.course.steps.len(),
             row,
             images,
             turn: thread.answering.unwrap_or(next),
             file: None,
-            ours: ours && self.through,
+            ours: false,
         };
         thread.course.steps.push(Step::Block(Block { line, tool, direct: 0, sent: [0; PROFILES] }));
         thread.lines.push(line);
@@ -421,7 +421,7 @@ impl<'a, 'b> Rebuilding<'a, 'b> {
             }
             if let Some(Step::Block(block)) = thread.course.steps.get_mut(draft.step) {
                 block.sent = sent;
-                block.direct = if draft.ours { 0 } else { whole };
+                block.direct = if draft.ours && self.through { 0 } else { whole };
             }
             if let (Row::Said(_) | Row::Called(_), Some(turn)) =
                 (&draft.row, thread.course.turns.get_mut(draft.turn as usize))
@@ -468,9 +468,27 @@ fn remember(sayings: &mut VecDeque<(usize, String)>, depth: usize, text: &str) {
     sayings.push_back((depth, text[..text.floor_char_boundary(rewrite::QUESTION_PART)].to_owned()));
 }
 
-/// The file that a call reads; `None` when it does something else.
-fn file_read(_call: &Call) -> Option<String> {
-    None
+/// What matters here of what a call does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Errand {
+    /// It reads this file, or these lines of it.
+    Reads(String),
+    /// It asks headroom for an original.
+    Fetches,
+    /// It does something else.
+    Other,
+}
+
+fn errand(agent: &str, call: &Call) -> Errand {
+    match act::act(agent, &call.tool, &call.arguments) {
+        Act::Retrieve { .. } => Errand::Fetches,
+        Act::Read { path, lines: None } => Errand::Reads(path.display().to_string()),
+        Act::Read { path, lines: Some((first, count)) } => {
+            Errand::Reads(format!("{}, {count} lines from {first}", path.display()))
+        }
+        _ if call.tool.ends_with(RETRIEVAL_TOOL) => Errand::Fetches,
+        _ => Errand::Other,
+    }
 }
 
 impl Row {
@@ -492,6 +510,13 @@ impl Step {
 }
 
 impl Thread {
+    /// Notes something on the block that was just added.
+    fn mark_last(&mut self, mark: impl FnOnce(&mut Draft)) {
+        if let Some(draft) = self.stretch.last_mut() {
+            mark(draft);
+        }
+    }
+
     /// The history is cut back to its first `blocks` blocks. The stretch must be empty.
     fn cut(&mut self, blocks: usize) {
         self.lines.truncate(blocks);

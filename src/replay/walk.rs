@@ -22,6 +22,8 @@ pub struct Measure {
     pub scale: u64,
     /// What stands ahead of the history in every request (system, tools): no transcript holds it.
     pub preamble: u64,
+    /// What stands behind the client's last breakpoint in every request: never cached, and in no transcript.
+    pub tail: u64,
     /// True when what the model wrote is as long in later requests as the provider counted it as output.
     pub heard: bool,
 }
@@ -244,7 +246,7 @@ impl Cache {
                     Row { beginnings: &stack.beginnings, lengths: &stack.lengths, breakpoints: &breakpoints };
                 let bill = self.breakpoints.bill_row(&row, shortest, now);
                 self.breakpoints.settle(&bill, now);
-                bill.usage
+                Usage { uncached: bill.usage.uncached + Tokens(stack.measure.tail), ..bill.usage }
             }
         }
     }

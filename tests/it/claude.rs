@@ -20,7 +20,7 @@ use std::time::Duration;
 const VERSION: &str = "2.1.197";
 
 /// The real program; `None`, with the reason printed, when it can't be had.
-fn claude() -> Option<&'static Path> {
+pub fn claude() -> Option<&'static Path> {
     static CLAUDE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let claude = CLAUDE.get_or_init(|| npm::program("claude", "@anthropic-ai/claude-code", VERSION));
     match claude {
@@ -42,7 +42,7 @@ const LIKE_OTHERS: &str = "path=/api/items/100 status=200";
 const KEY: &str = "sk-ant-api03-mock-mock-mock-mock";
 
 /// A world with Claude Code as the agent, logged in by key, past its first-run questions.
-fn world(claude: &Path, script: Script) -> World {
+pub fn world(claude: &Path, script: Script) -> World {
     let mut world = World::with(Rules::default(), script);
     let upstream = world.provider().base_url();
     world

@@ -1,7 +1,10 @@
 //! `headroom replay`: what is simulated against what the provider bills, and what is never done.
 
+use crate::claude;
 use crate::world::{Client, Talk, World, log, rows};
+use headroom::demo::script::{Script, Turn};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
 
 /// 2026-11-02T09:00:00Z.
@@ -308,4 +311,54 @@ fn what_would_have_been_sent_is_shown_beside_the_original() {
             .failed_with(1)
             .contains("no session begins with `nobody`")
     );
+}
+
+/// Prints two files and says so; asks for nothing back.
+fn reads_two_files() -> Script {
+    Box::new(|asked| {
+        if !asked.offers_tools() {
+            return Turn::says("A title");
+        }
+        match asked.turns() {
+            0 => Turn::calls("Bash", json!({"command": "cat orders.json", "description": "orders"})),
+            1 => Turn::calls("Bash", json!({"command": "cat app.log", "description": "log"})),
+            2 => Turn::calls("Read", json!({"file_path": "app.log", "limit": 20})),
+            _ => Turn::says("A disk is full, and one payment failed."),
+        }
+    })
+}
+
+const TYPED: [&str; 4] = ["-p", "Report what is wrong", "--allowedTools", "Bash Read"];
+
+#[test]
+fn what_is_replayed_of_the_real_claude_code_is_what_the_provider_and_the_ledger_say() {
+    let Some(claude) = claude::claude() else { return };
+    let direct = claude::world(claude, reads_two_files());
+    let mut bare = direct.program(Path::new("claude"), &TYPED);
+    bare.arg("--output-format=text");
+    drop(direct.finish(bare).succeeded());
+    let said = replayed(&direct, &[]);
+    let alone = &said["sessions"][0];
+    eprintln!("{alone:#}");
+    assert_eq!(said["sessions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(alone["fit"]["fits"], true, "{alone:#}");
+
+    let wrapped = claude::world(claude, reads_two_files());
+    drop(wrapped.run(&[&["wrap", "--quiet", "claude"][..], &TYPED].concat()).succeeded());
+    let stats: Value =
+        serde_json::from_str(&wrapped.run(&["stats", "--json"]).succeeded()).expect("it is JSON");
+    let said = replayed(&wrapped, &["--profile", "balanced"]);
+    let session = &said["sessions"][0];
+    eprintln!("{stats:#} {session:#}");
+    assert_eq!(session["through_headroom"], "balanced");
+    assert_eq!(session["fit"]["fits"], true, "{session:#}");
+    let close = |what: &str, one: &Value, other: &Value, share: f64| {
+        let (one, other) = (one.as_f64().expect("a number"), other.as_f64().expect("a number"));
+        assert!((one / other - 1.0).abs() < share, "{what}: {one} against {other}");
+    };
+    let with = &session["with"][0];
+    close("spent", &with["cost"]["microusd"], &session["recorded"]["microusd"], 0.01);
+    close("saved", &with["saved_microusd"], &stats["total"]["money"]["net_saved_microusd"], 0.01);
+    // What was foretold of the session alone is what the wrapped one cost.
+    close("foretold", &alone["with"][1]["cost"]["microusd"], &session["recorded"]["microusd"], 0.02);
 }
