@@ -17,8 +17,10 @@ pub enum Advice {
     Keep {
         /// The minutes that are cheaper.
         minutes: u64,
-        /// What the sessions cost at five minutes and at an hour.
-        costs: (Exact, Exact),
+        /// What the sessions cost as they asked for it.
+        asked: Exact,
+        /// What they would have cost, had every request asked for that.
+        instead: Exact,
         /// How many sessions that is from.
         sessions: usize,
     },
@@ -56,13 +58,19 @@ pub fn of(sessions: &[Session]) -> Vec<Advice> {
 }
 
 fn keep(sessions: &[Session]) -> Option<Advice> {
-    let kept: Vec<(Exact, Exact)> = sessions.iter().filter_map(|session| session.kept).collect();
-    let (five, hour) = kept.iter().fold((0, 0), |(five, hour), kept| (five + kept.0.0, hour + kept.1.0));
-    if five <= 0 || (five - hour).abs() * 10_000 / five < WORTH_SAYING {
+    let kept = sessions.iter().filter_map(|session| Some((session.direct.money?, session.kept?)));
+    let (mut asked, mut five, mut hour, mut count) = (0, 0, 0, 0);
+    for (direct, (at_five, at_hour)) in kept {
+        asked += direct.0;
+        five += at_five.0;
+        hour += at_hour.0;
+        count += 1;
+    }
+    let (minutes, instead) = if hour < five { (60, hour) } else { (5, five) };
+    if asked <= 0 || (asked - instead) * 10_000 / asked < WORTH_SAYING {
         return None;
     }
-    let minutes = if hour < five { 60 } else { 5 };
-    Some(Advice::Keep { minutes, costs: (Exact(five), Exact(hour)), sessions: kept.len() })
+    Some(Advice::Keep { minutes, asked: Exact(asked), instead: Exact(instead), sessions: count })
 }
 
 fn read_again(sessions: &[Session]) -> Vec<Advice> {

@@ -320,7 +320,8 @@ impl<'a, 'b> Rebuilding<'a, 'b> {
         };
         let Some(turn) = thread.course.turns.get_mut(number as usize) else { return };
         turn.line = line;
-        turn.usage = answered.usage;
+        // An answer that failed is written down with nothing but zeros.
+        turn.usage = answered.usage.filter(|usage| Tokens(0) < usage.input());
         turn.ask = answered.cache;
         turn.model = model.unwrap_or(turn.model);
     }

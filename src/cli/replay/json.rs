@@ -115,11 +115,11 @@ fn figures(figures: &Figures) -> Value {
 
 fn said(advice: &Advice) -> Value {
     match advice {
-        Advice::Keep { minutes, costs: (five, hour), sessions } => json!({
+        Advice::Keep { minutes, asked, instead, sessions } => json!({
             "what": "cache_ttl",
             "minutes": minutes,
-            "five_minutes_microusd": five.rounded().0,
-            "an_hour_microusd": hour.rounded().0,
+            "asked_microusd": asked.rounded().0,
+            "instead_microusd": instead.rounded().0,
             "sessions": sessions,
         }),
         Advice::ReadAgain { file, times, tokens } => {

@@ -160,14 +160,13 @@ fn in_all(total: &Total, sessions: &[Session]) -> String {
 
 fn said(advice: &Advice) -> String {
     match advice {
-        Advice::Keep { minutes, costs: (five, hour), sessions } => {
-            let (from, to) = if *minutes == 60 { (five, hour) } else { (hour, five) };
+        Advice::Keep { minutes, asked, instead, sessions } => {
             let time = if *minutes == 60 { "an hour" } else { "five minutes" };
             format!(
-                "Prompt cache kept for {time}: {} in place of {} ({}), direct, by the pauses in {}.",
-                text::dollars(to.rounded()),
-                text::dollars(from.rounded()),
-                share(Exact(to.0 - from.0), *from),
+                "Prompt cache kept for {time}: {} in place of {} ({}), without headroom, by the pauses in {}.",
+                text::dollars(instead.rounded()),
+                text::dollars(asked.rounded()),
+                share(Exact(instead.0 - asked.0), *asked),
                 text::counted(*sessions, "session"),
             )
         }
