@@ -1,12 +1,11 @@
 //! How long a session's texts are for its provider, learnt from the usage that it recorded.
 //!
 //! A line for each thread: the provider's count of a request's input over our count of its history. Where the line
-//! cuts is what stands around the history (system and tools ahead, what the client adds behind its last breakpoint); how steep it is, is how many of
+//! cuts is what stands around the history (system, tools, what the client adds to each request); how steep it is, is how many of
 //! its tokens one of ours is. Where our own count fits exactly, it is taken as it is.
 
-use super::course::{Course, Step, Tool, Turn, Way};
+use super::course::{Course, Step, Tool, Way};
 use super::walk::Measure;
-use crate::prompt_cache::habits::Habit;
 use crate::units::Tokens;
 
 /// One to one.
@@ -57,12 +56,11 @@ pub fn fit(courses: &[Course], way: Way, slope: Option<u64>) -> Fit {
     let counted: Vec<Vec<Point>> = courses.iter().map(|course| points(course, way, false)).collect();
     let requests = counted.iter().map(Vec::len).sum();
     if requests == 0 {
-        let measure =
-            Measure { scale: slope.unwrap_or(EVEN), preamble: ASSUMED_AHEAD, tail: 0, heard: false };
+        let measure = Measure { scale: slope.unwrap_or(EVEN), preamble: ASSUMED_AHEAD, heard: false };
         return Fit { measures: vec![measure; courses.len()], basis: Basis::Nothing };
     }
     if 1 < requests && off(&counted, EVEN) == 0 {
-        return Fit { measures: measures(courses, &counted, EVEN, false), basis: Basis::Exact };
+        return Fit { measures: measures(&counted, EVEN, false), basis: Basis::Exact };
     }
     let heard: Vec<Vec<Point>> = courses.iter().map(|course| points(course, way, true)).collect();
     let line = |threads: &[Vec<Point>]| {
@@ -74,7 +72,7 @@ pub fn fit(courses: &[Course], way: Way, slope: Option<u64>) -> Fit {
     let ((_, scale, learnt), heard, threads) =
         if as_heard.0 < as_counted.0 { (as_heard, true, &heard) } else { (as_counted, false, &counted) };
     let basis = if learnt { Basis::Line(requests) } else { Basis::Few(requests) };
-    Fit { measures: measures(courses, threads, scale, heard), basis }
+    Fit { measures: measures(threads, scale, heard), basis }
 }
 
 /// The requests of a course whose usage is known. What the model wrote is counted, or (`heard`) taken from the usage.
@@ -131,27 +129,11 @@ fn steepness(threads: &[Vec<Point>]) -> Option<u64> {
 }
 
 /// What stands ahead of each thread; of those without usage, what stands ahead of the others.
-fn measures(courses: &[Course], threads: &[Vec<Point>], scale: u64, heard: bool) -> Vec<Measure> {
+fn measures(threads: &[Vec<Point>], scale: u64, heard: bool) -> Vec<Measure> {
     let ahead: Vec<Option<u64>> = threads.iter().map(|points| cut(points, scale)).collect();
     let other = median(ahead.iter().flatten().map(|ahead| *ahead as i128).collect());
     let other = other.map_or(ASSUMED_AHEAD, |ahead| u64::try_from(ahead).unwrap_or(0));
-    let measure = |(course, ahead): (&Course, Option<u64>)| {
-        let around = ahead.unwrap_or(other);
-        let tail = tail(course).min(around);
-        Measure { scale, preamble: around - tail, tail, heard }
-    };
-    courses.iter().zip(ahead).map(measure).collect()
-}
-
-/// What stands behind the last breakpoint: what half of the requests, or more, neither read nor wrote.
-fn tail(course: &Course) -> u64 {
-    let cached = |turn: &&Turn| {
-        let usage = turn.usage.unwrap_or_default();
-        matches!(Habit::of(course.model(turn)), Habit::Breakpoints(_)) && usage.uncached < usage.input()
-    };
-    let uncached = course.turns.iter().filter(cached).filter_map(|turn| turn.usage);
-    let middle = median(uncached.map(|usage| i128::from(usage.uncached.0)).collect());
-    middle.map_or(0, |middle| u64::try_from(middle).unwrap_or(0))
+    ahead.into_iter().map(|ahead| Measure { scale, preamble: ahead.unwrap_or(other), heard }).collect()
 }
 
 /// Where the line of one thread cuts: the median of what is left of its points.
@@ -161,7 +143,7 @@ fn cut(points: &[Point], scale: u64) -> Option<u64> {
 }
 
 fn rest(point: &Point, scale: u64) -> i128 {
-    let measure = Measure { scale, preamble: 0, tail: 0, heard: false };
+    let measure = Measure { scale, preamble: 0, heard: false };
     i128::from(point.theirs) - i128::from(point.written) - i128::from(measure.of(point.ours))
 }
 

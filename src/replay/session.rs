@@ -126,8 +126,6 @@ pub struct Session {
     pub scale: u64,
     /// What stands ahead of the history of its first thread, in the provider's tokens.
     pub preamble: u64,
-    /// What stands behind its last breakpoint.
-    pub tail: u64,
     /// The simulation against the record; `None` when no usage was recorded.
     pub test: Option<SelfTest>,
     /// What it would have cost had every request asked to be kept five minutes, and an hour.
@@ -238,7 +236,6 @@ pub fn figures(
         basis: fit.basis,
         scale: measure.map_or(fit::EVEN, |measure| measure.scale),
         preamble: measure.map_or(0, |measure| measure.preamble),
-        tail: measure.map_or(0, |measure| measure.tail),
         test,
         kept: (five.usage != hour.usage).then(|| five.money.zip(hour.money)).flatten(),
         reads: rebuilt

@@ -22,8 +22,6 @@ pub struct Measure {
     pub scale: u64,
     /// What stands ahead of the history in every request (system, tools): no transcript holds it.
     pub preamble: u64,
-    /// What stands behind the client's last breakpoint in every request: never cached, and in no transcript.
-    pub tail: u64,
     /// True when what the model wrote is as long in later requests as the provider counted it as output.
     pub heard: bool,
 }
@@ -114,7 +112,7 @@ pub fn walk(road: &Road<'_>, see: &mut dyn FnMut(Billed)) {
                     _ => usual,
                 });
                 while let Some(asked) = asked_back.next_if(|asked| asked.turn <= *number) {
-                    let usage = Usage { output: Tokens(CALL), ..cache.bill(&stack, ask, 0 < warm, now) };
+                    let usage = Usage { output: Tokens(CALL), ..cache.bill(&stack, ask, 0 < warm, now, 0) };
                     see(Billed {
                         turn: *number as usize,
                         usage,
@@ -123,7 +121,8 @@ pub fn walk(road: &Road<'_>, see: &mut dyn FnMut(Billed)) {
                     });
                     stack.push(u64::from(asked.tokens), CALL);
                 }
-                let usage = Usage { output: Tokens(output), ..cache.bill(&stack, ask, 0 < warm, now) };
+                let usage =
+                    Usage { output: Tokens(output), ..cache.bill(&stack, ask, 0 < warm, now, behind(turn)) };
                 see(Billed {
                     turn: *number as usize,
                     usage,
@@ -210,11 +209,18 @@ struct Cache {
     habit: Habit,
     breakpoints: Breakpoints<u64>,
     growing: Growing,
+    /// Tokens that stood behind the last breakpoint of the request before.
+    late: u64,
 }
 
 impl Default for Cache {
     fn default() -> Cache {
-        Cache { habit: Habit::of(""), breakpoints: Breakpoints::default(), growing: Growing::default() }
+        Cache {
+            habit: Habit::of(""),
+            breakpoints: Breakpoints::default(),
+            growing: Growing::default(),
+            late: 0,
+        }
     }
 }
 
@@ -231,7 +237,7 @@ impl Cache {
     }
 
     /// What the history costs as it stands.
-    fn bill(&mut self, stack: &Stack, ask: CacheAsk, is_warm: bool, now: Duration) -> Usage {
+    fn bill(&mut self, stack: &Stack, ask: CacheAsk, is_warm: bool, now: Duration, behind: u64) -> Usage {
         match self.habit {
             Habit::Prefixes(grain, keep) => self.growing.bill(&stack.lengths, grain, keep, now),
             Habit::Breakpoints(shortest) => {
@@ -246,10 +252,36 @@ impl Cache {
                     Row { beginnings: &stack.beginnings, lengths: &stack.lengths, breakpoints: &breakpoints };
                 let bill = self.breakpoints.bill_row(&row, shortest, now);
                 self.breakpoints.settle(&bill, now);
-                Usage { uncached: bill.usage.uncached + Tokens(stack.measure.tail), ..bill.usage }
+                self.behind_the_last(bill.usage, behind, stack.lengths.get(1).copied().unwrap_or_default())
             }
         }
     }
+}
+
+impl Cache {
+    /// A client may put its last breakpoint before the end: what stands `behind` it is neither read nor written, and the
+    /// next request writes it where it would have read it.
+    fn behind_the_last(&mut self, bill: Usage, behind: u64, ahead: Tokens) -> Usage {
+        let Usage { mut uncached, cache_read, .. } = bill;
+        let late = if ahead < cache_read { self.late.min(cache_read.0) } else { 0 };
+        let is_hour = bill.cache_write_5m < bill.cache_write_1h;
+        let written = late + if is_hour { bill.cache_write_1h.0 } else { bill.cache_write_5m.0 };
+        self.late = behind.min(written);
+        uncached += Tokens(self.late);
+        let written = Tokens(written - self.late);
+        let cache_read = Tokens(cache_read.0 - late);
+        if is_hour {
+            Usage { uncached, cache_read, cache_write_1h: written, ..bill }
+        } else {
+            Usage { uncached, cache_read, cache_write_5m: written, ..bill }
+        }
+    }
+}
+
+/// How much of a recorded request stood behind the client's last breakpoint: what a cache that was used left out.
+fn behind(turn: &Turn) -> u64 {
+    let used = turn.usage.filter(|usage| usage.uncached < usage.input());
+    used.map_or(0, |usage| usage.uncached.0)
 }
 
 fn keep(ask: CacheAsk) -> Option<Duration> {

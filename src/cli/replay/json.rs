@@ -61,7 +61,6 @@ fn session(session: &Session) -> Value {
             "basis": basis(session.basis),
             "provider_tokens_per_10000": session.scale,
             "ahead_of_history": session.preamble,
-            "behind_last_breakpoint": session.tail,
             "tested_requests": session.test.map_or(0, |test| test.requests),
             "tokens_off_per_mille": session.test.map(|test| test.tokens_off),
             "money_off_per_mille": session.test.and_then(|test| test.money_off),
