@@ -359,6 +359,7 @@ fn what_is_replayed_of_the_real_claude_code_is_what_the_provider_and_the_ledger_
     let with = &session["with"][0];
     close("spent", &with["cost"]["microusd"], &session["recorded"]["microusd"], 0.01);
     close("saved", &with["saved_microusd"], &stats["total"]["money"]["net_saved_microusd"], 0.01);
-    // What was foretold of the session alone is what the wrapped one cost.
-    close("foretold", &alone["with"][1]["cost"]["microusd"], &session["recorded"]["microusd"], 0.02);
+    // What was foretold of the session alone is what the wrapped one saved.
+    let saved = &stats["total"]["money"]["net_saved_microusd"];
+    close("foretold", &alone["with"][1]["saved_microusd"], saved, 0.02);
 }
