@@ -134,24 +134,6 @@ impl Evidence {
         }
     }
 
-    /// The same evidence and another's, for two lessons that are said in one sentence.
-    pub(super) fn join(&mut self, other: &Evidence) {
-        self.times += other.times;
-        self.sessions = self.sessions.max(other.sessions);
-        self.tokens += other.tokens;
-        self.turns += other.turns;
-        self.agents.extend(other.agents.iter().cloned());
-        self.first = match (self.first, other.first) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            (one, two) => one.or(two),
-        };
-        self.last = self.last.max(other.last);
-        self.places.extend(other.places.iter().cloned());
-        self.places.sort_by_key(|place| place.at);
-        let surplus = self.places.len().saturating_sub(PLACES);
-        self.places.drain(..surplus);
-    }
-
     /// What the lesson is worth: tokens and turns that it cost, halved for each month since it was seen last.
     pub fn worth(&self, now: Millis) -> f64 {
         /// Tokens that a needless request costs on top of its own: it reads the whole history again, from the cache.

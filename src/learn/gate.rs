@@ -6,11 +6,12 @@
 use super::advice::{Advice, Consent, World};
 use super::evidence::{Book, Evidence, Row};
 use super::facts::Facts;
+use super::habit::Habit;
 use super::lesson::Lesson;
 use super::sentence;
 use crate::secrets;
 use crate::units::Millis;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -66,6 +67,7 @@ pub fn weigh(book: &Book, facts: &Facts, world: &dyn World, now: Millis) -> (Vec
         }
     }
     without_rivals(book, &mut advice, &mut withheld);
+    without_covered(&mut advice, &mut withheld);
     advice.sort_by(|one, other| {
         other.evidence.worth(now).total_cmp(&one.evidence.worth(now)).then_with(|| one.id.cmp(&other.id))
     });
@@ -120,13 +122,13 @@ fn is_contradicted(project: &str, lesson: &Lesson, row: &Row, facts: &Facts) -> 
 /// Of lessons that call the same command wrong and name different remedies, the newest stays. Of paths and folders with
 /// several remedies none does: then it depends.
 fn without_rivals(book: &Book, advice: &mut Vec<Advice>, withheld: &mut Vec<Withheld>) {
-    let mut remedies: HashMap<(Arc<str>, String), u64> = HashMap::new();
-    for (project, lesson, _) in book.rows() {
-        if let Some(wrong) = lesson.wrong() {
-            *remedies.entry((project.clone(), wrong)).or_default() += 1;
-        }
+    let rows = book.rows();
+    let wrongs = rows.iter().filter_map(|(project, lesson, _)| Some(((*project).clone(), lesson.wrong()?)));
+    let mut remedies: HashMap<Wrong, u64> = HashMap::new();
+    for wrong in wrongs {
+        *remedies.entry(wrong).or_default() += 1;
     }
-    let mut newest: HashMap<(Arc<str>, String), (Option<Millis>, u64, String)> = HashMap::new();
+    let mut newest: HashMap<Wrong, Rank> = HashMap::new();
     for passed in advice.iter() {
         let Some(wrong) = passed.lesson.wrong() else { continue };
         let rank = (passed.evidence.last, passed.evidence.times, passed.id.clone());
@@ -135,25 +137,55 @@ fn without_rivals(book: &Book, advice: &mut Vec<Advice>, withheld: &mut Vec<With
             *best = rank;
         }
     }
-    advice.retain(|passed| {
-        let Some(wrong) = passed.lesson.wrong() else { return true };
+    withhold(advice, withheld, Why::Contradicted, |passed| {
+        let Some(wrong) = passed.lesson.wrong() else { return false };
         let key = (passed.project.clone(), wrong);
         let depends = matches!(passed.lesson, Lesson::UsePath { .. } | Lesson::UseFolder { .. });
-        let stays = match depends {
-            true => remedies.get(&key).is_none_or(|count| *count == 1),
-            false => newest.get(&key).is_none_or(|(_, _, id)| *id == passed.id),
-        };
-        if !stays {
-            withheld.push(Withheld {
-                id: passed.id.clone(),
-                project: passed.project.clone(),
-                lesson: passed.lesson.clone(),
-                evidence: passed.evidence.clone(),
-                why: Why::Contradicted,
-            });
+        match depends {
+            true => remedies.get(&key).is_some_and(|count| 1 < *count),
+            false => newest.get(&key).is_some_and(|(_, _, id)| *id != passed.id),
         }
-        stays
     });
+}
+
+/// What a lesson calls wrong, in its project.
+type Wrong = (Arc<str>, String);
+
+/// Of two lessons the one with the greater rank is said: when and how often it was seen, and its name.
+type Rank = (Option<Millis>, u64, String);
+
+/// That a command is tried again and again needs no saying where it is said what to run instead.
+fn without_covered(advice: &mut Vec<Advice>, withheld: &mut Vec<Withheld>) {
+    let wrongs: HashSet<(Arc<str>, String)> = advice
+        .iter()
+        .filter(|passed| !matches!(passed.lesson, Lesson::Habit(Habit::Loop { .. })))
+        .filter_map(|passed| Some((passed.project.clone(), passed.lesson.pair().0?.to_owned())))
+        .collect();
+    withhold(advice, withheld, Why::Covered, |passed| {
+        let Lesson::Habit(Habit::Loop { call, .. }) = &passed.lesson else { return false };
+        // `npm test -- a` begins with `npm test`.
+        let ends = call.match_indices(' ').map(|(at, _)| at).chain([call.len()]);
+        ends.filter_map(|end| call.get(..end))
+            .any(|start| wrongs.contains(&(passed.project.clone(), start.to_owned())))
+    });
+}
+
+/// Takes out of `advice` what is to go.
+fn withhold(
+    advice: &mut Vec<Advice>,
+    withheld: &mut Vec<Withheld>,
+    why: Why,
+    goes: impl Fn(&Advice) -> bool,
+) {
+    let (gone, stays): (Vec<Advice>, Vec<Advice>) = std::mem::take(advice).into_iter().partition(goes);
+    *advice = stays;
+    withheld.extend(gone.into_iter().map(|passed| Withheld {
+        id: passed.id,
+        project: passed.project,
+        lesson: passed.lesson,
+        evidence: passed.evidence,
+        why,
+    }));
 }
 
 /// True for a literal that can stand between backticks: short, one line, nothing hidden, no secret.

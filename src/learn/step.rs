@@ -129,6 +129,11 @@ impl Recent {
         }
     }
 
+    /// Bytes of the texts that are kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The latest.
     pub fn latest(&self) -> Option<&Moment> {
         self.moments.back()

@@ -626,3 +626,31 @@ fn two_ways_to_say_the_same_are_one() {
         ["Run `npm run test:unit`, not `npm test` (there is no such task)."]
     );
 }
+
+#[test]
+fn a_command_tried_again_and_again_is_said_once() {
+    let machine = Machine { without: &[], memory: "" };
+    let session = "$ npm test
+        ! npm error Missing script: \"test\"
+        $ npm test
+        ! npm error Missing script: \"test\"
+        $ npm test
+        ! npm error Missing script: \"test\"
+        $ npm run test:unit
+        = 12 passed";
+    let (advice, _) = learned(&[session, session], &machine);
+    let says: Vec<&str> = advice.iter().map(|advice| advice.sentence.as_str()).collect();
+    assert_eq!(says, ["Run `npm run test:unit`, not `npm test` (there is no such task)."]);
+    // Three tries are one occurrence that cost three turns.
+    assert_eq!((advice[0].evidence.times, advice[0].evidence.turns), (2, 6));
+}
+
+#[test]
+fn a_secret_in_a_command_kills_the_lesson() {
+    let machine = Machine { without: &[], memory: "" };
+    let key = format!("ghp_{}", "a1B2c3D4e5F6g7H8i9J0".repeat(2).get(..36).unwrap_or_default());
+    let session = format!(
+        "$ make {key}-test\n! make: *** No rule to make target '{key}-test'.  Stop.\n$ make test\n= ok"
+    );
+    assert_eq!(said(&[&session, &session], &machine), [""; 0]);
+}

@@ -1,5 +1,6 @@
 //! Whole sessions in a few letters, through the whole chain: entries, steps, rules, evidence, gates, sentences.
 
+mod bounds;
 mod commands;
 mod noise;
 
