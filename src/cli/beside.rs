@@ -53,6 +53,9 @@ const AROUND: usize = 3;
 /// Lines of a stretch, beyond the ones around it, that are worth a line that says they are not shown.
 const WORTH_A_GAP: usize = 2;
 
+/// Lines that one line may take in a column of a brief view.
+const BRIEF_LINES: usize = 3;
+
 /// Columns of a line in a brief view where no terminal says how many there are.
 const LONG: usize = 240;
 
@@ -328,14 +331,19 @@ impl Page {
         }
     }
 
-    /// One side of a row: one line of a brief view, as many as it takes of a full one.
+    /// One side of a row: some lines of a brief view, as many as it takes of a full one.
     fn cell(&self, side: Option<(Row<'_>, Mark)>, width: usize) -> Vec<Cell> {
         let Some((row, mark)) = side else { return Vec::new() };
         let of = |text| Cell { sign: mark.sign(), text, style: mark.style() };
         match row {
             Row::Gap(lines) => vec![of(not_shown(lines))],
-            Row::Line(line) if self.view.depth == Depth::Brief => vec![of(cut(line, width))],
-            Row::Line(line) => wrapped(&safe(line), width).into_iter().map(of).collect(),
+            Row::Line(line) => {
+                let shown = match self.view.depth {
+                    Depth::Brief => cut(line, BRIEF_LINES * width),
+                    Depth::Full => safe(line),
+                };
+                wrapped(&shown, width).into_iter().map(of).collect()
+            }
         }
     }
 

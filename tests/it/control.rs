@@ -303,3 +303,21 @@ fn an_agents_own_shell_pauses_its_own_run() {
         std::fs::remove_file(in_project(name)).expect("it was there");
     }
 }
+
+#[test]
+fn whoever_starts_an_agent_where_it_is_paused_is_told() {
+    let mut world = World::new();
+    world.agent("claude", "exit 0");
+    let told = "paused: what is new goes as it came; `headroom resume` goes on";
+    assert!(!world.run(&["wrap", "claude"]).both().contains(told));
+    world.run(&["pause"]).succeeded();
+    assert!(world.run(&["wrap", "claude"]).both().contains(told));
+    assert!(
+        world.run(&["pause", "--everywhere"]).succeeded().contains("`headroom resume --everywhere` goes on")
+    );
+    let said = world.run(&["resume"]).succeeded();
+    assert!(said.contains("Still paused: every session, since "), "{said}");
+    assert!(world.run(&["wrap", "claude"]).both().contains(told));
+    world.run(&["resume", "--everywhere"]).succeeded();
+    assert!(!world.run(&["wrap", "claude"]).both().contains(told));
+}
