@@ -187,10 +187,18 @@ struct Work<'a> {
 impl Work<'_> {
     /// Shows the patterns, asks or writes, and says what was done; as JSON for who wants that.
     fn done(&mut self, mode: Mode, wishes: &mut Wishes, args: &Args) -> Value {
+        let mut plan = self.plan(wishes);
+        // Among many projects those of which there is nothing to say are only counted.
+        if args.all
+            && self.found.patterns.is_empty()
+            && !plan.files.iter().any(FilePlan::changes)
+            && !args.json
+        {
+            return Value::Null;
+        }
         if args.all && !args.json {
             term::heading(format_args!("\n{}", self.found.project.display()));
         }
-        let mut plan = self.plan(wishes);
         let mut written = Vec::new();
         if mode == Mode::Apply {
             (0..plan.files.len()).for_each(|at| self.write(&mut plan, at, &mut written));
@@ -302,6 +310,11 @@ fn finish(args: &Args, gathered: &Gathered, shown: Vec<Value>, failures: &[Strin
         }));
     } else if gathered.projects.is_empty() {
         term::say(format_args!("No recurring patterns: {}.", gathered.why_nothing()));
+    } else if args.all {
+        let (sessions, projects) =
+            (counted(gathered.sessions, "session"), counted(gathered.projects.len(), "project"));
+        let with = gathered.projects.iter().filter(|found| !found.patterns.is_empty()).count();
+        term::say(format_args!("\nRead {sessions} of {projects}; {with} with recurring patterns."));
     }
     if 0 < gathered.unreadable {
         let lines = counted(usize::try_from(gathered.unreadable).unwrap_or(usize::MAX), "line");

@@ -181,7 +181,7 @@ fn wrong_task() -> World {
     for (id, day) in [("aaaa1111", 16), ("bbbb2222", 18)] {
         Session::new(&world, id, day)
             .fails("make test", 2, "make: *** No rule to make target 'test'.  Stop.")
-            .runs("make check", "all is well")
+            .runs("make unit-test", "all is well")
             .ends(&mut world);
     }
     world
@@ -192,7 +192,7 @@ fn a_cause_that_was_mended_takes_its_line_along() {
     let mut world = wrong_task();
     world.run(&["learn", "--apply"]).succeeded();
     let written = memory(&world).expect("it was made");
-    assert!(written.contains("- Run `make check`, not `make test`"), "{written}");
+    assert!(written.contains("- Run `make unit-test`, not `make test`"), "{written}");
     Session::new(&world, "cccc3333", 19).runs("make test", "all is well").ends(&mut world);
     let shown = world.run(&["learn"]).succeeded();
     assert!(shown.contains("1 line would leave CLAUDE.md: not true any more."), "{shown}");
@@ -216,7 +216,7 @@ fn runs_at_the_same_time_write_one_block() {
     }
     let written = memory(&world).expect("it is there");
     assert!(written.starts_with("# Shop\n\n<!-- headroom:learn:start -->"), "{written}");
-    assert_eq!((written.matches("learn:start").count(), written.matches("make check").count()), (1, 1));
+    assert_eq!((written.matches("learn:start").count(), written.matches("make unit-test").count()), (1, 1));
     assert!(world.run(&["learn"]).succeeded().contains("→ stands in CLAUDE.md"));
 }
 
@@ -354,4 +354,20 @@ fn what_headroom_can_do_itself_goes_into_its_own_settings() {
     let shown = world.run(&["learn", "--apply"]).succeeded();
     assert!(shown.contains("→ dismissed"), "{shown}");
     assert_eq!(fs::read_to_string(&settings).expect("they are there"), own);
+}
+
+#[test]
+fn every_project_gets_its_own_file_and_quiet_ones_are_only_counted() {
+    let mut world = wrong_task();
+    let quiet = world.project().join("quiet");
+    world.file("work/quiet/.git/HEAD", "ref: refs/heads/main\n");
+    world.may_leave("work/quiet/CLAUDE.md");
+    let mut session = Session::new(&world, "eeee1111", 18);
+    session.folder = quiet.clone();
+    session.lines.clear();
+    session.prompt("Look around.").runs("ls", "a\nb").ends(&mut world);
+    let shown = world.run(&["learn", "--all", "--apply"]).succeeded();
+    assert!(shown.contains("→ added to CLAUDE.md"), "{shown}");
+    assert!(shown.ends_with("Read 3 sessions of 2 projects; 1 with recurring patterns.\n"), "{shown}");
+    assert!(memory(&world).is_some() && !quiet.join("CLAUDE.md").exists());
 }
