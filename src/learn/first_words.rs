@@ -323,4 +323,14 @@ mod tests {
             assert_eq!(read(command), None, "{command}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_typed_begins_with_its_first_words(command in "([a-z]{1,4}|git|cd|uv run|[ |&;'\"$()<>\\\\=é\n2]){0,24}") {
+            if let Some(run) = read(&command) {
+                proptest::prop_assert!(begins_with(&run.line, &run.first), "{:?}", run);
+                proptest::prop_assert!(!run.first.is_empty());
+            }
+        }
+    }
 }

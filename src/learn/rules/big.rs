@@ -1,7 +1,7 @@
 //! Big outputs: read again while they still stand in the history, or as big and alike each time.
 
 use super::Rule;
-use super::lines::Lines;
+use super::lines::{Lines, digest};
 use super::noted::{Noted, fingerprint, output_of};
 use crate::learn::first_words::{self, Begins, Run};
 use crate::learn::habit::Habit;
@@ -20,7 +20,7 @@ pub(super) const BIG: u64 = 3_000;
 const ENOUGH: u64 = 3;
 
 /// Different outputs that are followed; more are not.
-const FOLLOWED: usize = 256;
+const FOLLOWED: usize = 64;
 
 /// Lines, of a hundred, that a command's output shares with its last one when it says the same again.
 const SAME: usize = 60;
@@ -93,7 +93,7 @@ pub struct Big {
     seen: BTreeMap<Source, Seen>,
     steps: u64,
     /// The latest outputs of workers: when, whose, and their words.
-    may_be_used: Vec<(u64, Source, HashSet<String>)>,
+    may_be_used: Vec<(u64, Source, HashSet<u64>)>,
 }
 
 /// What an output comes from.
@@ -167,7 +167,7 @@ impl Rule for Big {
         seen.last = print;
         seen.lines = lines;
         if let Source::Worker(_) = source {
-            self.may_be_used.push((self.steps, source, words(text).map(str::to_owned).take(WORDS).collect()));
+            self.may_be_used.push((self.steps, source, words(text).map(digest).take(WORDS).collect()));
         }
     }
 
@@ -212,7 +212,7 @@ impl Big {
         for (_, source, theirs) in &self.may_be_used {
             let again = first_words::begins_with(&called, &own(source));
             if !again
-                && words(&called).any(|word| theirs.contains(word))
+                && words(&called).any(|word| theirs.contains(&digest(word)))
                 && let Some(seen) = self.seen.get_mut(source)
             {
                 seen.used = true;

@@ -18,10 +18,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Files whose text is kept; the one not used longest makes room.
-const FILES: usize = 48;
+const FILES: usize = 32;
 
 /// Bytes of a file's text that are kept.
-const BYTES: usize = 256 << 10;
+const BYTES: usize = 128 << 10;
 
 /// Letters that an old text must have for a likeness to be no chance.
 const TELLING: usize = 8;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Lines of one output that are looked at.
-const LINES: usize = 4_000;
+const LINES: usize = 2_000;
 
 /// The different lines of an output.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +54,8 @@ fn without_numbers(text: &str) -> String {
     plain
 }
 
-fn digest(text: &str) -> u64 {
+/// Tells one text from another.
+pub(super) fn digest(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
