@@ -22,7 +22,7 @@ use std::time::Duration;
 const VERSION: &str = "0.169.0";
 
 /// The real program; `None`, with the reason printed, when it can't be had.
-fn codex() -> Option<&'static Path> {
+pub fn codex() -> Option<&'static Path> {
     static CODEX: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match CODEX.get_or_init(|| npm::program("codex", "@openai/codex", VERSION)) {
         Ok(program) => Some(program),
@@ -35,9 +35,12 @@ fn codex() -> Option<&'static Path> {
 
 /// How Codex is logged in, and to whom it talks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Login {
+pub enum Login {
+    /// A key of the provider's.
     Key,
+    /// A subscription.
     ChatGpt,
+    /// The user's own provider.
     OwnProvider,
 }
 
@@ -45,7 +48,7 @@ const OVER_A_SOCKET: WebSockets = WebSockets::Spoken;
 const OVER_HTTP: WebSockets = WebSockets::Refused(426);
 
 /// A world with Codex as the agent, past its first-run questions; what it asks is answered by `script`.
-fn world(codex: &Path, login: Login, websockets: WebSockets, script: Script) -> World {
+pub fn world(codex: &Path, login: Login, websockets: WebSockets, script: Script) -> World {
     let mut world = World::with(Rules { websockets, ..Rules::default() }, script);
     let upstream = world.provider().base_url();
     let node = which::which("node").expect("npm is there");

@@ -1,6 +1,7 @@
 //! The agents that `headroom wrap` knows: for each a stand-in that reads exactly the variables, flags and files by which
 //! it is pointed at us, and asks one question. `fleet/real.rs` runs the real ones.
 
+mod learns;
 mod real;
 
 use crate::world::{World, eventually};

@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// An agent as its makers ship it, in a home as its user may have it.
-struct Real {
+pub(super) struct Real {
     /// As `headroom wrap` knows it.
     name: &'static str,
     /// How it is logged in.
@@ -88,7 +88,7 @@ const VIBE: Shop =
 const OPENHANDS: Shop =
     Shop { name: "openhands-1", packages: &["openhands==1.16.0"], pythons: &["python3.12", "python3.13"] };
 
-const GEMINI: Real = Real {
+pub(super) const GEMINI: Real = Real {
     name: "gemini",
     case: "API key",
     from: &NPM,
@@ -102,7 +102,7 @@ const GEMINI: Real = Real {
     reads: Reads::Shell,
     gets_back: GetsBack::Shell,
 };
-const OPENCODE: Real = Real {
+pub(super) const OPENCODE: Real = Real {
     name: "opencode",
     case: "Anthropic",
     from: &NPM,
@@ -133,7 +133,7 @@ const QWEN: Real = Real {
     reads: Reads::Shell,
     gets_back: GetsBack::Shell,
 };
-const AIDER_OPENAI: Real = Real {
+pub(super) const AIDER_OPENAI: Real = Real {
     name: "aider",
     case: "OpenAI",
     from: &AIDER,
@@ -456,7 +456,7 @@ fn run(command: &mut Command) -> Result<(), String> {
 }
 
 /// A session takes seconds, and minutes on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(240);
+pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// How long one that is told to end may take for it.
 const GRACE: Duration = Duration::from_secs(10);
@@ -470,7 +470,7 @@ const LIKE_OTHERS: &str = "path=/api/items/100 status=200";
 
 impl Real {
     /// A world in which it is installed and logged in; `None` when it can't be had.
-    fn world(&self, script: impl Fn() -> Script) -> Option<World> {
+    pub(super) fn world(&self, script: impl Fn() -> Script) -> Option<World> {
         let program = self.from.programs()?.join(self.name);
         if !program.exists() {
             skip(&format!("there is no {} in its package", program.display()));
@@ -497,7 +497,7 @@ impl Real {
         self.typed.iter().map(|word| if *word == "PROMPT" { PROMPT } else { word }).collect()
     }
 
-    fn direct(&self, world: &World) -> Command {
+    pub(super) fn direct(&self, world: &World) -> Command {
         world.program(Path::new(self.name), &self.typed())
     }
 

@@ -97,12 +97,16 @@ struct Said<'a> {
     small: String,
 }
 
+/// What Gemini CLI puts before the first line of an output, on that line.
+const FRAMES: &[&str] = &["Output: ", "Stdout: ", "Stderr: "];
+
 /// The lines of `output` that hold a known phrase.
 fn lines(output: &Excerpt) -> Vec<Said<'_>> {
     let Some(phrases) = &*PHRASES else { return Vec::new() };
     let (head, tail) = (output.head.lines(), output.tail.lines().rev().take(LINES / 2));
     let lines = head.take(LINES / 2).chain(tail);
-    let lines = lines.map(|line| line[..line.floor_char_boundary(WIDTH)].trim());
+    let bare = |line| FRAMES.iter().find_map(|frame| str::strip_prefix(line, frame)).unwrap_or(line);
+    let lines = lines.map(|line| bare(line[..line.floor_char_boundary(WIDTH)].trim()));
     // Capitals of other alphabets are not passed over.
     let known = lines.filter(|line| phrases.is_match(line) || !line.is_ascii());
     known.map(|line| Said { line, small: line.to_lowercase() }).collect()
