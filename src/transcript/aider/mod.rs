@@ -70,6 +70,13 @@ fn moment(text: &str) -> Option<Millis> {
     Some(Millis(at.timestamp().as_millisecond()))
 }
 
+/// A session's name: aider gives it none, so it is when it began, the time of day first, which tells those of a day apart.
+fn name_of(at: &str) -> String {
+    let (day, time) = at.split_once([' ', 'T']).unwrap_or(("", at));
+    let time: String = time.chars().filter(char::is_ascii_digit).collect();
+    if day.is_empty() { at.to_owned() } else { format!("{time}-{day}") }
+}
+
 /// Edits that the model wrote, and of which aider has not yet said what became of them.
 #[derive(Default)]
 struct Pending {
@@ -252,7 +259,7 @@ impl<'a, 's> Reader<'a, 's> {
         self.end()?;
         self.at = moment(at);
         self.started = line;
-        self.about = About { session: at.to_owned(), model: String::new(), ..self.about.clone() };
+        self.about = About { session: name_of(at), model: String::new(), ..self.about.clone() };
         self.say(line, Event::About(self.about.clone()))
     }
 

@@ -89,18 +89,11 @@ fn edits_that_were_refused_are_denied_and_those_of_which_nothing_is_said_unknown
 
 #[test]
 fn each_session_of_a_file_says_whose_it_is() {
-    let text = "# aider chat started at 2026-11-20 10:00:00\n> Model: m with diff edit format  \n#### one  \n# aider chat started at 2026-11-21 10:00:00\n#### two  \n";
+    let text = "# aider chat started at 2026-11-20 10:00:00\n> Model: m with diff edit format  \n#### one  \n# aider chat started at 2026-11-21 09:00:00\n#### two  \n";
     let (told, _) = told_in(text.as_bytes(), Format::Aider);
-    let sessions: Vec<String> =
-        told.iter().filter(|line| line.contains(" about ")).map(|line| line[..34].to_owned()).collect();
-    assert_eq!(
-        sessions,
-        [
-            "1 about aider 2026-11-20 10:00:00 ",
-            "2 about aider 2026-11-20 10:00:00 ",
-            "4 about aider 2026-11-21 10:00:00 "
-        ]
-    );
+    let about = told.iter().filter_map(|line| line.split_once(" about aider "));
+    let sessions: Vec<&str> = about.filter_map(|(_, rest)| rest.split(' ').next()).collect();
+    assert_eq!(sessions, ["100000-2026-11-20", "100000-2026-11-20", "090000-2026-11-21"]);
 }
 
 #[test]

@@ -5,20 +5,13 @@
 //! masked changes nothing. Never here: what is done with a text that holds secrets, and secrets that no shape and no name
 //! gives away (a bare run of hex digits is a commit far more often than a key).
 
-#[path = "secrets/assigned.rs"]
 mod assigned;
-#[path = "secrets/blocks.rs"]
 mod blocks;
-#[path = "secrets/chance.rs"]
 mod chance;
-#[path = "secrets/hidden.rs"]
 mod hidden;
-#[path = "secrets/shapes.rs"]
 mod shapes;
 #[cfg(test)]
-#[path = "secrets/tests.rs"]
 mod tests;
-#[path = "secrets/urls.rs"]
 mod urls;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
