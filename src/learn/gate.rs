@@ -8,6 +8,7 @@ use super::evidence::{Book, Evidence, Row};
 use super::facts::Facts;
 use super::habit::Habit;
 use super::lesson::Lesson;
+use super::rules::paths;
 use super::sentence;
 use crate::secrets;
 use crate::units::Millis;
@@ -68,6 +69,7 @@ pub fn weigh(book: &Book, facts: &Facts, world: &dyn World, now: Millis) -> (Vec
     }
     without_rivals(book, &mut advice, &mut withheld);
     without_covered(&mut advice, &mut withheld);
+    of_files_and_folders(book, &mut advice, &mut withheld);
     advice.sort_by(|one, other| {
         other.evidence.worth(now).total_cmp(&one.evidence.worth(now)).then_with(|| one.id.cmp(&other.id))
     });
@@ -104,7 +106,7 @@ fn judged(
         project: project.clone(),
         sentence: sentence::sentence(lesson),
         scope: lesson.scope(),
-        consent: Consent::for_literals(&literals),
+        consent: Consent::for_literals(&lesson.followed()),
         lesson: lesson.clone(),
         evidence: row.evidence.clone(),
     })
@@ -140,7 +142,10 @@ fn without_rivals(book: &Book, advice: &mut Vec<Advice>, withheld: &mut Vec<With
     withhold(advice, withheld, Why::Contradicted, |passed| {
         let Some(wrong) = passed.lesson.wrong() else { return false };
         let key = (passed.project.clone(), wrong);
-        let depends = matches!(passed.lesson, Lesson::UsePath { .. } | Lesson::UseFolder { .. });
+        let depends = matches!(
+            passed.lesson,
+            Lesson::UsePath { .. } | Lesson::UseFolderPath { .. } | Lesson::UseFolder { .. }
+        );
         match depends {
             true => remedies.get(&key).is_some_and(|count| 1 < *count),
             false => newest.get(&key).is_some_and(|(_, _, id)| *id != passed.id),
@@ -167,6 +172,37 @@ fn without_covered(advice: &mut Vec<Advice>, withheld: &mut Vec<Withheld>) {
         let ends = call.match_indices(' ').map(|(at, _)| at).chain([call.len()]);
         ends.filter_map(|end| call.get(..end))
             .any(|start| wrongs.contains(&(passed.project.clone(), start.to_owned())))
+    });
+}
+
+/// A folder is said where several of its files were looked for, and then not each of them.
+fn of_files_and_folders(book: &Book, advice: &mut Vec<Advice>, withheld: &mut Vec<Withheld>) {
+    let mut files: HashMap<(Arc<str>, (String, String)), u64> = HashMap::new();
+    for (project, lesson, _) in book.rows() {
+        if let Lesson::UsePath { not, instead } = lesson
+            && let Some(folders) = paths::folders(not, instead)
+        {
+            *files.entry((project.clone(), folders)).or_default() += 1;
+        }
+    }
+    withhold(advice, withheld, Why::TooSeldom, |passed| {
+        let Lesson::UseFolderPath { not, instead } = &passed.lesson else { return false };
+        let key = (passed.project.clone(), (not.clone(), instead.clone()));
+        files.get(&key).is_none_or(|count| *count < 2)
+    });
+    let said: HashSet<(Arc<str>, (String, String))> = advice
+        .iter()
+        .filter_map(|passed| match &passed.lesson {
+            Lesson::UseFolderPath { not, instead } => {
+                Some((passed.project.clone(), (not.clone(), instead.clone())))
+            }
+            _ => None,
+        })
+        .collect();
+    withhold(advice, withheld, Why::Covered, |passed| {
+        let Lesson::UsePath { not, instead } = &passed.lesson else { return false };
+        let folders = paths::folders(not, instead);
+        folders.is_some_and(|folders| said.contains(&(passed.project.clone(), folders)))
     });
 }
 

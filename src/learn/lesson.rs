@@ -30,6 +30,13 @@ pub enum Lesson {
         /// Where the file was found, from the project's folder.
         instead: String,
     },
+    /// Several files of a folder that does not exist lie in another one.
+    UseFolderPath {
+        /// The folder that does not exist, from the project's folder.
+        not: String,
+        /// Where its files were found, from the project's folder.
+        instead: String,
+    },
     /// A command fails in the project's folder and works in one below it (or the other way round).
     UseFolder {
         /// Program and subcommand.
@@ -95,9 +102,9 @@ impl Lesson {
     /// What it calls wrong, and what it puts in its place, where it has them.
     pub fn pair(&self) -> (Option<&str>, Option<&str>) {
         match self {
-            Lesson::UseCommand { not, instead, .. } | Lesson::UsePath { not, instead } => {
-                (Some(not), Some(instead))
-            }
+            Lesson::UseCommand { not, instead, .. }
+            | Lesson::UsePath { not, instead }
+            | Lesson::UseFolderPath { not, instead } => (Some(not), Some(instead)),
             Lesson::UseFolder { command, folder } => (Some(command), Some(folder)),
             Lesson::DropFlag { flag, instead, .. } => {
                 (Some(flag), Some(instead.as_str()).filter(|instead| !instead.is_empty()))
@@ -123,6 +130,14 @@ impl Lesson {
         [command, wrong, right].into_iter().flatten().collect()
     }
 
+    /// The literals that the agent is told to follow: all but those of what it is told to leave.
+    pub fn followed(&self) -> Vec<&str> {
+        match self {
+            Lesson::NotAllowed { .. } | Lesson::Habit(Habit::Unwanted { .. }) => Vec::new(),
+            _ => self.literals(),
+        }
+    }
+
     /// What two lessons that can't both hold have in common; `None` for one that has no rivals.
     pub fn wrong(&self) -> Option<String> {
         match self {
@@ -130,6 +145,7 @@ impl Lesson {
                 Some(format!("command {not}"))
             }
             Lesson::UsePath { not, .. } => Some(format!("path {not}")),
+            Lesson::UseFolderPath { not, .. } => Some(format!("folder of {not}")),
             Lesson::UseFolder { command, .. } => Some(format!("folder {command}")),
             Lesson::DropFlag { command, flag, .. } => Some(format!("flag {command} {flag}")),
             Lesson::NotAllowed { .. } | Lesson::StartFirst { .. } | Lesson::SetVariable { .. } => None,
@@ -174,7 +190,7 @@ impl Lesson {
                 }
                 facts
             }
-            Lesson::UsePath { not, .. } => vec![Fact::Path(not.clone())],
+            Lesson::UsePath { not, .. } | Lesson::UseFolderPath { not, .. } => vec![Fact::Path(not.clone())],
             Lesson::UseFolder { command, folder } if folder != "." => vec![Fact::AtTop(words(command))],
             Lesson::UseFolder { .. } => Vec::new(),
             Lesson::DropFlag { command, flag, .. } => {
@@ -209,7 +225,7 @@ impl Lesson {
                 };
                 gone && ready && !(*because == Because::NoSuchTask && is_task(project, not, world))
             }
-            Lesson::UsePath { not, instead } => {
+            Lesson::UsePath { not, instead } | Lesson::UseFolderPath { not, instead } => {
                 world.path_exists(&placed(project, instead, world))
                     && !world.path_exists(&placed(project, not, world))
             }

@@ -14,7 +14,8 @@ pub fn sentence(lesson: &Lesson) -> String {
             };
             format!("Run `{instead}`, not `{not}` ({because}).")
         }
-        Lesson::UsePath { not, instead } => format!("It is `{instead}`, not `{not}` (which does not exist)."),
+        Lesson::UsePath { not, instead } => format!("`{not}` is at `{instead}`."),
+        Lesson::UseFolderPath { not, instead } => format!("Files of `{not}/` are in `{instead}/`."),
         Lesson::UseFolder { command, folder } if folder == "." => {
             format!("Run `{command}` in the project's own folder: it fails in those below.")
         }

@@ -12,7 +12,7 @@ mod lines;
 mod loops;
 mod noted;
 mod originals;
-mod paths;
+pub(super) mod paths;
 #[cfg(test)]
 mod stage;
 mod window;

@@ -96,11 +96,12 @@ impl Paths {
         self.open.retain(|missing| missing.path != path);
         let mut kept = VecDeque::new();
         for missing in std::mem::take(&mut self.open) {
-            let Some(lesson) = moved(&missing.path, path, &recent.project) else {
+            let lessons = moved(&missing.path, path, &recent.project);
+            if lessons.is_empty() {
                 kept.push_back(missing);
                 continue;
-            };
-            found.push(Occurrence {
+            }
+            found.extend(lessons.into_iter().map(|lesson| Occurrence {
                 lesson,
                 sign: Sign::For,
                 session: recent.session.clone(),
@@ -110,28 +111,45 @@ impl Paths {
                 at: missing.at,
                 tokens: missing.tokens,
                 turns: missing.turns,
-            });
+            }));
         }
         self.open = kept;
     }
 }
 
-/// That what is looked for in one folder lies in another: the folders, without the end that both paths have.
-fn moved(missing: &str, found: &str, project: &str) -> Option<Lesson> {
-    let (ours, theirs): (Vec<&str>, Vec<&str>) = (missing.split('/').collect(), found.split('/').collect());
-    let shared = ours.iter().rev().zip(theirs.iter().rev()).take_while(|(one, other)| one == other).count();
-    // The file's name and a folder; or, at the top of the project, the name alone where it is no common one.
+/// That a file which is looked for in one place lies in another, and that so may its folder; nothing where the paths may
+/// be of two files.
+fn moved(missing: &str, found: &str, project: &str) -> Vec<Lesson> {
+    let shared = shared(missing, found);
+    // The file's name and a folder; or the name alone where it is no common one.
     let enough = 2 <= shared || (shared == 1 && !is_common(name_of(missing)));
-    if !enough || shared == theirs.len() && shared == ours.len() {
-        return None;
-    }
-    let root = |parts: &[&str]| -> Option<String> {
-        // One part of what they share says where it begins; for a file that lies right there, its name.
-        let parts = parts.get(..parts.len() - shared + 1)?;
-        literal::path(&parts.join("/"), project)
+    let (Some(not), Some(instead)) = (literal::path(missing, project), literal::path(found, project)) else {
+        return Vec::new();
     };
-    let (not, instead) = (root(&ours)?, root(&theirs)?);
-    Some(Lesson::UsePath { not, instead })
+    if !enough || not == instead {
+        return Vec::new();
+    }
+    let folders = folders(&not, &instead);
+    let folders = folders.map(|(not, instead)| Lesson::UseFolderPath { not, instead });
+    [Lesson::UsePath { not, instead }].into_iter().chain(folders).collect()
+}
+
+/// How many parts two paths share at their ends.
+fn shared(one: &str, other: &str) -> usize {
+    one.rsplit('/').zip(other.rsplit('/')).take_while(|(one, other)| one == other).count()
+}
+
+/// The folders in which two paths differ, up to the first part that they share behind them, where that is a folder too;
+/// `None` where one of them is the project's own.
+pub(in crate::learn) fn folders(not: &str, instead: &str) -> Option<(String, String)> {
+    let shared = shared(not, instead);
+    let root = |path: &str| -> Option<String> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let kept = parts.len().checked_sub(shared)? + usize::from(2 <= shared);
+        let root = parts.get(..kept)?.join("/");
+        (!root.is_empty()).then_some(root)
+    };
+    Some((root(not)?, root(instead)?))
 }
 
 fn name_of(path: &str) -> &str {

@@ -332,8 +332,8 @@ const CASES: &[Case] = &[
             = ./packages/server/src/api/user.ts
             < packages/server/src/api/user.ts
             = export {}",
-        without: &["src"],
-        says: "It is `packages/server/src`, not `src` (which does not exist).",
+        without: &["src", "src/api/user.ts"],
+        says: "`src/api/user.ts` is at `packages/server/src/api/user.ts`.",
         // The same name in another folder is another file.
         twin: "< src/state/mod.rs
             ! File does not exist.
@@ -346,7 +346,7 @@ const CASES: &[Case] = &[
             < doc/release_notes.md
             = # Notes",
         without: &["docs/release_notes.md"],
-        says: "It is `doc/release_notes.md`, not `docs/release_notes.md` (which does not exist).",
+        says: "`docs/release_notes.md` is at `doc/release_notes.md`.",
         // It was about to be written.
         twin: "< docs/release_notes.md
             ! Error: ENOENT: no such file or directory
@@ -484,6 +484,18 @@ const CASES: &[Case] = &[
             $ terraform plan
             = No changes.",
     },
+    Case {
+        session: "$ npm install dayjs
+            ! npm error code EBADDEVENGINES\\nnpm error This project is configured to use pnpm
+            $ pnpm add dayjs
+            = Done in 1s",
+        without: &[],
+        says: "Run `pnpm`, not `npm` (this project is built with another package manager).",
+        twin: "$ npm install dayjs
+            ! npm error code EBADDEVENGINES\\nnpm error This project is configured to use pnpm
+            $ pnpm list
+            = (empty)",
+    },
 ];
 
 #[test]
@@ -519,7 +531,7 @@ fn what_the_memory_file_says_is_not_said_again() {
         (1, "- Tests: `uv run pytest`"),
         (10, "Run unit tests with npm run test:unit."),
         (21, "Never run git push."),
-        (23, "The server lives in packages/server/src (not src)."),
+        (23, "The users (src/api/user.ts) are in packages/server/src/api/user.ts."),
     ];
     for (number, memory) in cases {
         let case = &CASES[number];
@@ -601,6 +613,10 @@ fn evidence_says_how_often_where_and_what_it_cost() {
 
 #[test]
 fn what_could_do_harm_asks_for_a_yes() {
+    // But not what the agent is told to leave.
+    let machine = Machine { without: &["nothing"], memory: "" };
+    let refused = CASES.iter().find(|case| case.says.contains("git push")).expect("it is there");
+    assert!(learned(&[refused.session; 2], &machine).0[0].consent.is_free());
     let machine = Machine { without: &["nothing"], memory: "" };
     let script = "$ npm run deploy
         ! npm error Missing script: \"deploy\"
@@ -653,4 +669,29 @@ fn a_secret_in_a_command_kills_the_lesson() {
         "$ make {key}-test\n! make: *** No rule to make target '{key}-test'.  Stop.\n$ make test\n= ok"
     );
     assert_eq!(said(&[&session, &session], &machine), [""; 0]);
+}
+
+#[test]
+fn a_folder_is_said_where_two_of_its_files_are_elsewhere() {
+    let without = &["config", "config/settings.py", "config/secret_names.py"];
+    let machine = Machine { without, memory: "" };
+    let session = "< config/settings.py
+        ! File does not exist.
+        < services/api/config/settings.py
+        = A = 1
+        < config/secret_names.py
+        ! File does not exist.
+        < services/api/config/secret_names.py
+        = B = 2";
+    assert_eq!(twice(session, &machine), ["Files of `config/` are in `services/api/config/`."]);
+    // They lie in two folders: it depends.
+    let twin = "< config/settings.py
+        ! File does not exist.
+        < services/api/config/settings.py
+        = A = 1
+        < config/settings.py
+        ! File does not exist.
+        < services/web/config/settings.py
+        = A = 1";
+    assert_eq!(twice(twin, &machine), [""; 0]);
 }

@@ -250,7 +250,8 @@ fn errand(word: &str) -> Option<&'static [&'static str]> {
 /// What a package manager is asked to do, whatever it calls it.
 pub(super) fn errand_of_manager<'a>(mut operands: impl Iterator<Item = &'a str>) -> &'a str {
     match operands.next() {
-        None | Some("install" | "i" | "ci") => "install",
+        None | Some("install" | "i" | "ci" | "add") => "install",
+        Some("uninstall" | "remove" | "rm") => "remove",
         Some("run" | "run-script" | "exec" | "dlx") => operands.next().unwrap_or("run"),
         Some("t") => "test",
         Some(other) => other,

@@ -76,6 +76,8 @@ pub(super) const OTHER_MANAGER: &[&str] = &[
     "use \"npm install\" for installation",
     "unsupported url type \"workspace:\"",
     "unsupported url type \"catalog:\"",
+    "ebaddevengines",
+    "for \"packagemanager\"",
     "corepack must currently be enabled",
     "only-allow",
 ];
