@@ -52,7 +52,6 @@ fn prepare(world: &mut World) {
     }
     world.agent("make", "exit 0");
     a_session(world);
-    world.agent("python3", "exit 0");
     let recorded = "tests/fixtures/transcripts/replay/5e0c1a7b-0000-4000-8000-000000000001.jsonl";
     world.file("work/5e0c1a7b.jsonl", fs::read(checkout().join(recorded)).expect("a transcript"));
     let built = env!("CARGO_BIN_EXE_headroom");
