@@ -2,17 +2,16 @@
 //!
 //! *Invariant:* no more than one stretch of a thread's texts (some megabytes) is held; what stays of them are counts.
 
-use super::asked_back::Words;
 use super::body::Row;
 use super::course::{AskedBack, Block, Course, PROFILES, Step, Tool, Turn};
 use super::kitchen::{Kitchen, Shortened};
-use crate::conversation::{CacheAsk, RETRIEVAL_TOOL};
-use crate::rewrite::{self, Profile};
+use super::thread::{Draft, Errand, Thread, errand, remember};
+use crate::conversation::CacheAsk;
+use crate::rewrite::Profile;
 use crate::tokens::{self, Vocabulary};
-use crate::transcript::act::{self, Act};
-use crate::transcript::{About, Answered, Author, Call, Entry, Event, Outcome};
+use crate::transcript::{About, Answered, Author, Entry, Event, Outcome};
 use crate::units::{Millis, Tokens};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Bytes of a stretch from which on it is handed to the rewrite at the next request: far below
@@ -25,14 +24,8 @@ const LONGEST_STRETCH: usize = 12 << 20;
 /// Threads of one session that are followed; entries of further ones are passed over.
 const MOST_THREADS: usize = 4_096;
 
-/// What was said last that is remembered for each side: from there the question is taken.
-const SAYINGS: usize = 64;
-
 /// Calls that wait for their results.
 const MOST_CALLS: usize = 1_024;
-
-/// Calls that wait for their results across a stretch's end, and bytes of one.
-const CARRIED: (usize, usize) = (32, 64 << 10);
 
 /// Tools of a session that are told apart; further ones are counted together with the last.
 const MOST_TOOLS: usize = 200;
@@ -100,43 +93,6 @@ pub struct Rebuilding<'a, 'b> {
     through: bool,
     /// Bytes of a stretch from which on it is handed to the rewrite.
     pub(super) stretch: usize,
-}
-
-/// A thread, while it is read.
-#[derive(Default)]
-struct Thread {
-    course: Course,
-    /// The line of each block that stands.
-    lines: Vec<u64>,
-    stretch: Vec<Draft>,
-    bytes: usize,
-    /// What was said last on either side, and how deep it stands.
-    asked: VecDeque<(usize, String)>,
-    said: VecDeque<(usize, String)>,
-    /// Calls that wait for their results: their tools, and what they do.
-    open: HashMap<String, (Tool, Errand)>,
-    carried: Vec<Call>,
-    answering: Option<u32>,
-    /// When the user's side spoke last.
-    heard: Option<Millis>,
-    /// What is new on the user's side since the last request: originals that were asked back, and others.
-    fetched: (u32, u32),
-    words: [Words; PROFILES],
-    /// Whether the model is known by which this thread's texts are counted.
-    model: u16,
-}
-
-/// A block whose text was not looked at yet.
-struct Draft {
-    step: usize,
-    row: Row,
-    images: u32,
-    /// The turn in whose request, or answer, it stands.
-    turn: u32,
-    /// The file that was read.
-    file: Option<String>,
-    /// True for what was asked back from headroom, and for the call that did.
-    ours: bool,
 }
 
 impl<'a, 'b> Rebuilding<'a, 'b> {
@@ -458,40 +414,6 @@ fn small(tokens: u64) -> u32 {
     u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
-/// Keeps the beginning of what was said; the rewrite reads no more of it.
-fn remember(sayings: &mut VecDeque<(usize, String)>, depth: usize, text: &str) {
-    if !rewrite::is_a_word_of_its_own(text) {
-        return;
-    }
-    if SAYINGS <= sayings.len() {
-        sayings.pop_front();
-    }
-    sayings.push_back((depth, text[..text.floor_char_boundary(rewrite::QUESTION_PART)].to_owned()));
-}
-
-/// What matters here of what a call does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Errand {
-    /// It reads this file, or these lines of it.
-    Reads(String),
-    /// It asks headroom for an original.
-    Fetches,
-    /// It does something else.
-    Other,
-}
-
-fn errand(agent: &str, call: &Call) -> Errand {
-    match act::act(agent, &call.tool, &call.arguments) {
-        Act::Retrieve { .. } => Errand::Fetches,
-        Act::Read { path, lines: None } => Errand::Reads(path.display().to_string()),
-        Act::Read { path, lines: Some((first, count)) } => {
-            Errand::Reads(format!("{}, {count} lines from {first}", path.display()))
-        }
-        _ if call.tool.ends_with(RETRIEVAL_TOOL) => Errand::Fetches,
-        _ => Errand::Other,
-    }
-}
-
 impl Row {
     fn text(&self) -> Option<&str> {
         match self {
@@ -507,84 +429,5 @@ impl Step {
             Step::Block(block) => block.line,
             Step::Request(_) | Step::Cut(_) => 0,
         }
-    }
-}
-
-impl Thread {
-    /// Notes something on the block that was just added.
-    fn mark_last(&mut self, mark: impl FnOnce(&mut Draft)) {
-        if let Some(draft) = self.stretch.last_mut() {
-            mark(draft);
-        }
-    }
-
-    /// The history is cut back to its first `blocks` blocks. The stretch must be empty.
-    fn cut(&mut self, blocks: usize) {
-        self.lines.truncate(blocks);
-        for sayings in [&mut self.asked, &mut self.said] {
-            while sayings.back().is_some_and(|(depth, _)| blocks <= *depth) {
-                sayings.pop_back();
-            }
-        }
-        self.course.steps.push(Step::Cut(u32::try_from(blocks).unwrap_or(u32::MAX)));
-    }
-
-    /// The number of a model among those that answered here.
-    fn model_number(&mut self, model: &str) -> u16 {
-        let models = &mut self.course.models;
-        let at = models.iter().position(|known| known == model).unwrap_or_else(|| {
-            // A transcript with more models than that lies; its last ones are taken for one.
-            if models.len() < 256 {
-                models.push(model.to_owned());
-            }
-            models.len() - 1
-        });
-        self.model = u16::try_from(at).unwrap_or(0);
-        self.model
-    }
-
-    /// What the rewrite has to know of what stands before a stretch: the last words, and the calls without results.
-    fn prelude(&self, stretch: &[Draft]) -> Vec<Row> {
-        let begins = self.lines.len().saturating_sub(stretch.len());
-        let last = |sayings: &VecDeque<(usize, String)>| {
-            sayings.iter().rev().find(|(depth, _)| *depth < begins).map(|(_, text)| text.clone())
-        };
-        let mut rows = Vec::new();
-        rows.extend(last(&self.asked).map(Row::Asked));
-        rows.extend(last(&self.said).map(Row::Said));
-        rows.extend(self.carried.iter().cloned().map(Row::Called));
-        rows
-    }
-
-    /// Keeps the calls that have no result yet for the next stretch.
-    fn carry(&mut self, before: Vec<Row>, stretch: Vec<Draft>) {
-        let rows = before.into_iter().chain(stretch.into_iter().map(|draft| draft.row));
-        let calls = rows.filter_map(|row| match row {
-            Row::Called(call) => Some(call),
-            _ => None,
-        });
-        let (most, longest) = CARRIED;
-        let mut open: Vec<Call> = calls
-            .filter(|call| self.open.contains_key(&call.id) && call.arguments.len() <= longest)
-            .collect();
-        let older = open.len().saturating_sub(most);
-        self.carried = open.split_off(older);
-    }
-
-    /// Notes what fills the window.
-    fn fill_of_window(&mut self) {
-        let mut standing: Vec<Block> = Vec::new();
-        let mut by_tool: BTreeMap<Tool, u64> = BTreeMap::new();
-        // Only what stands since the last compaction: everything before it is gone.
-        let begins = self.course.steps.iter().rposition(|step| *step == Step::Cut(0)).unwrap_or(0);
-        for step in &self.course.steps[begins..] {
-            match step {
-                Step::Block(block) => standing.push(*block),
-                Step::Cut(blocks) => standing.truncate(*blocks as usize),
-                Step::Request(_) => {}
-            }
-        }
-        standing.iter().for_each(|block| *by_tool.entry(block.tool).or_default() += u64::from(block.direct));
-        self.course.windows.push(by_tool.into_iter().collect());
     }
 }

@@ -1,6 +1,7 @@
 //! The sums over all sessions, and how far they would be other with other sessions of the same kind.
 
-use super::session::{Figures, Session, ToolRow, With};
+use super::session::{Figures, Session, With};
+use super::tools::ToolRow;
 use crate::ledger::price::Exact;
 use crate::receipt::Usage;
 use std::collections::BTreeMap;
