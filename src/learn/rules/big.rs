@@ -281,7 +281,8 @@ mod tests {
 
     #[test]
     fn reading_what_changed_is_small_or_is_gone_is_no_waste() {
-        let again: &[(&str, fn(&mut Stage, usize))] = &[
+        type Again = (&'static str, fn(&mut Stage, usize));
+        let again: &[Again] = &[
             ("changed", |stage, at| stage.read("/p/a.rs", &big(&format!("v{at}")))),
             ("small", |stage, _| stage.read("/p/a.rs", "fn main() {}")),
             ("gone from the history", |stage, _| {

@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn what_may_have_changed_something_or_waits_for_something_makes_no_loop() {
-        let between: &[(&str, fn(&mut Stage))] = &[
+        type Between = (&'static str, fn(&mut Stage));
+        let between: &[Between] = &[
             ("an edit", |stage| stage.edit("/p/a.ts", "x", "done", Ending::Worked)),
             ("an installation", |stage| stage.run("npm install", "added 3 packages", Ending::Worked)),
             ("the person", |stage| stage.person("try it again")),
