@@ -60,7 +60,7 @@ impl<R: Read> Lines<R> {
     ///
     /// # Errors
     /// What the reading said.
-    pub fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
         let Some((start, end)) = self.find()? else { return Ok(None) };
         self.number += 1;
         let bytes = match end {
@@ -133,7 +133,7 @@ mod tests {
     /// All lines, too long ones as `None`.
     fn all(mut lines: Lines<impl Read>) -> Vec<(u64, Option<Vec<u8>>)> {
         let mut found = Vec::new();
-        while let Some(line) = lines.next().unwrap() {
+        while let Some(line) = lines.next_line().unwrap() {
             found.push((line.number, line.bytes.map(<[u8]>::to_vec)));
         }
         found
@@ -183,10 +183,10 @@ mod tests {
     fn a_line_without_end_is_passed_over_in_bounded_memory() {
         let text = b"before\n".chain(Endless(200 << 20)).chain(&b"\nafter\n"[..]);
         let mut lines = Lines::of(text);
-        assert_eq!(lines.next().unwrap().unwrap().bytes, Some(&b"before"[..]));
-        assert_eq!(lines.next().unwrap().unwrap(), Line { number: 2, bytes: None });
-        assert_eq!(lines.next().unwrap().unwrap(), Line { number: 3, bytes: Some(b"after") });
-        assert!(lines.next().unwrap().is_none());
+        assert_eq!(lines.next_line().unwrap().unwrap().bytes, Some(&b"before"[..]));
+        assert_eq!(lines.next_line().unwrap().unwrap(), Line { number: 2, bytes: None });
+        assert_eq!(lines.next_line().unwrap().unwrap(), Line { number: 3, bytes: Some(b"after") });
+        assert!(lines.next_line().unwrap().is_none());
         assert!(lines.buffer.len() <= LONGEST + 4 * CHUNK, "{}", lines.buffer.len());
     }
 

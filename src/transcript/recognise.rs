@@ -35,7 +35,7 @@ pub fn recognise(path: &Path) -> Result<Option<Format>, TranscriptError> {
 fn recognised<R: Read>(lines: &mut Lines<R>) -> io::Result<Option<Format>> {
     // A session of an older Gemini CLI is one JSON value, written over many lines.
     let mut spread = false;
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_line()? {
         let Some(bytes) = line.bytes else { continue };
         spread |= line.number == 1 && bytes.trim_ascii() == b"{";
         if spread && bytes.trim_ascii_start().starts_with(b"\"projectHash\":") {

@@ -84,7 +84,7 @@ pub(super) fn read<R: Read>(lines: &mut Lines<R>, source: &Source, see: &mut See
     let mut side = Side::Request;
     let mut at = None;
     let mut message = Message::default();
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_line()? {
         let number = line.number;
         let text = line.bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
         let Some(text) = text else {

@@ -40,7 +40,7 @@ pub fn read<R: Read>(lines: &mut Lines<R>, source: &Source, see: &mut See<'_>) -
         return log::read(lines, source, see);
     }
     let mut reader = Reader::of(source, see);
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_line()? {
         let number = line.number;
         let text = line.bytes.and_then(|bytes| std::str::from_utf8(bytes).ok());
         let Some(text) = text else {

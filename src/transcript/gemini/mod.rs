@@ -98,7 +98,7 @@ pub fn read<R: Read>(lines: &mut Lines<R>, source: &Source, see: &mut See<'_>) -
     let mut reader = Reader::of(source, see);
     // Set while the lines are those of one JSON value: the older form.
     let mut whole: Option<Vec<u8>> = None;
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_line()? {
         let number = line.number;
         let Some(bytes) = line.bytes else {
             reader.skipped.unreadable += 1;

@@ -93,7 +93,7 @@ pub fn read<R: Read>(lines: &mut Lines<R>, see: &mut See<'_>) -> io::Result<Skip
         last: 0,
         thread: Arc::from(""),
     };
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_line()? {
         let number = line.number;
         let Some(bytes) = line.bytes else {
             reader.skipped.unreadable += 1;

@@ -5,6 +5,11 @@
 //! `token_usage_record` right behind it, older ones a `token_count`, sometimes after the outputs of its calls: these are
 //! held back until then. Exit codes stand in the screen's events, or in the outputs' first lines.
 
+mod record;
+#[cfg(test)]
+mod tests;
+
+use self::record::{Counts, Info, Item, Noted, Part, Payload, Record};
 use super::json::{Count, Flag, Text, TextOr, moment};
 use super::lines::Lines;
 use super::{
@@ -59,133 +64,13 @@ const DENIED: &[&str] = &[
 /// What an output says whose call was stopped.
 const CUT: &[&str] = &["aborted by user", "aborted"];
 
-/// One line.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Record<'a> {
-    #[serde(borrow)]
-    timestamp: Text<'a>,
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    payload: Payload<'a>,
-}
-
-/// What it holds: the fields of all kinds that are read.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Payload<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    // Of the session, and of a turn.
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    cwd: Text<'a>,
-    #[serde(borrow)]
-    cli_version: Text<'a>,
-    #[serde(borrow)]
-    model: Text<'a>,
-    #[serde(borrow)]
-    source: Option<&'a RawValue>,
-    // Of items of the history.
-    #[serde(borrow)]
-    role: Text<'a>,
-    #[serde(borrow)]
-    content: TextOr<'a, Part<'a>>,
-    #[serde(borrow, rename = "internal_chat_message_metadata_passthrough")]
-    passed_through: Option<&'a RawValue>,
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    namespace: Text<'a>,
-    #[serde(borrow)]
-    call_id: Text<'a>,
-    #[serde(borrow)]
-    arguments: Option<&'a RawValue>,
-    #[serde(borrow)]
-    input: Option<&'a RawValue>,
-    #[serde(borrow)]
-    action: Option<&'a RawValue>,
-    #[serde(borrow)]
-    output: Option<&'a RawValue>,
-    #[serde(borrow)]
-    encrypted_content: Text<'a>,
-    #[serde(borrow)]
-    summary: Option<&'a RawValue>,
-    // Of events.
-    exit_code: Option<i32>,
-    success: Flag,
-    num_turns: Count,
-    #[serde(borrow)]
-    item: Option<&'a RawValue>,
-    #[serde(borrow)]
-    info: Option<&'a RawValue>,
-    // Of usage.
-    #[serde(borrow)]
-    response_id: Text<'a>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    // Of a compaction.
-    #[serde(borrow)]
-    message: Text<'a>,
-    #[serde(borrow)]
-    replacement_history: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Part<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    text: Text<'a>,
-}
-
-/// What the client notes beside a message.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Noted<'a> {
-    #[serde(borrow)]
-    content_item_kinds: Vec<Text<'a>>,
-}
-
-#[derive(Clone, Copy, Deserialize, Default)]
-#[serde(default)]
-struct Counts {
-    input_tokens: Count,
-    cached_input_tokens: Count,
-    cache_write_input_tokens: Count,
-    output_tokens: Count,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Info {
-    total_token_usage: Counts,
-    last_token_usage: Counts,
-}
-
-/// What the screen was told of a finished call.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Item<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    status: Text<'a>,
-    exit_code: Option<i32>,
-}
-
 /// Reads a transcript of Codex.
 ///
 /// # Errors
 /// What the reading of the lines said.
 pub fn read<R: Read>(lines: &mut Lines<R>, source: &Source, see: &mut See<'_>) -> io::Result<Skipped> {
     let mut reader = Reader::of(source, see);
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_line()? {
         let number = line.number;
         let Some(bytes) = line.bytes else {
             reader.skipped.unreadable += 1;
@@ -684,55 +569,4 @@ fn renew(kept: &mut String, said: &str) {
 
 fn bytes(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Format, sample};
-    use super::*;
-
-    const RECORDED: [&str; 4] = ["programs", "functions", "stopped", "compacted"];
-
-    #[test]
-    fn recorded_sessions_are_told_entry_by_entry() {
-        for name in RECORDED {
-            let path = sample::recorded(&format!("codex/{name}.jsonl"));
-            let (told, skipped) = sample::told(&sample::source(&path, Format::Codex, None));
-            assert_eq!(skipped, Skipped::default(), "{name}");
-            assert_eq!(told, sample::expected(&format!("codex/{name}.told")), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_was_cut_off_is_told_up_to_the_cut() {
-        for name in RECORDED {
-            let text = std::fs::read(sample::recorded(&format!("codex/{name}.jsonl"))).unwrap();
-            let (whole, _) = sample::told_in(&text, Format::Codex);
-            for cut in (0..text.len()).step_by(311) {
-                let (told, skipped) = sample::told_in(&text[..cut], Format::Codex);
-                assert!(skipped.unreadable <= 1, "{name} cut at {cut}: {skipped:?}");
-                // An answer that is open at the cut has ended there, and what was held back is told.
-                let same = whole.iter().zip(&told).take_while(|(whole, told)| whole == told).count();
-                assert!(told.len() <= same + 16, "{name} cut at {cut}: {:?}", told.get(same..));
-                let lines = text[..cut].iter().filter(|&&byte| byte == b'\n').count() as u64;
-                let complete = whole.iter().filter(|entry| line_of(entry) + 4 < lines).count();
-                assert!(complete <= same, "{name} cut at {cut}: {:?}", told.get(same..));
-            }
-        }
-    }
-
-    /// The line that an entry was told of.
-    fn line_of(told: &str) -> u64 {
-        told.split(' ').next().unwrap().parse().unwrap()
-    }
-
-    #[test]
-    fn no_damage_stops_the_reading() {
-        for name in RECORDED {
-            let text = std::fs::read(sample::recorded(&format!("codex/{name}.jsonl"))).unwrap();
-            for seed in 0..120 {
-                sample::told_in(&sample::broken(&text, seed), Format::Codex);
-            }
-        }
-    }
 }

@@ -4,6 +4,11 @@
 //! each with one block, and results of its first calls may stand between them: what the user's side said is held back until
 //! the answer has ended, so that it stands behind it. Older versions have sub-agents in the same file (`isSidechain`).
 
+mod record;
+#[cfg(test)]
+mod tests;
+
+use self::record::{Attached, Block, CompactMetadata, Counts, Message, Part, Record, Told};
 use super::json::{Count, Flag, Maybe, Text, TextOr, moment};
 use super::lines::Lines;
 use super::{
@@ -12,7 +17,6 @@ use super::{
 use crate::conversation::CacheAsk;
 use crate::receipt::Usage;
 use crate::units::{Millis, Tokens};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
@@ -92,153 +96,13 @@ const SILENT: &[&str] = &[
     "attribution-snapshot",
 ];
 
-/// One record.
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Record<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    subtype: Text<'a>,
-    #[serde(borrow)]
-    uuid: Text<'a>,
-    #[serde(borrow)]
-    parent_uuid: Text<'a>,
-    #[serde(borrow)]
-    session_id: Text<'a>,
-    #[serde(borrow)]
-    cwd: Text<'a>,
-    #[serde(borrow)]
-    version: Text<'a>,
-    #[serde(borrow)]
-    timestamp: Text<'a>,
-    is_sidechain: Flag,
-    is_meta: Flag,
-    is_compact_summary: Flag,
-    is_api_error_message: Flag,
-    #[serde(borrow)]
-    interrupted_message_id: Text<'a>,
-    #[serde(borrow)]
-    message: Maybe<Message<'a>>,
-    #[serde(borrow)]
-    attachment: Option<&'a RawValue>,
-    #[serde(borrow)]
-    compact_metadata: Maybe<CompactMetadata<'a>>,
-    #[serde(borrow)]
-    tool_use_result: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Message<'a> {
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    model: Text<'a>,
-    #[serde(borrow)]
-    content: TextOr<'a, Block<'a>>,
-    usage: Maybe<Counts>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Block<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    text: Text<'a>,
-    #[serde(borrow)]
-    thinking: Text<'a>,
-    #[serde(borrow)]
-    signature: Text<'a>,
-    #[serde(borrow)]
-    data: Text<'a>,
-    #[serde(borrow)]
-    id: Text<'a>,
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow)]
-    input: Option<&'a RawValue>,
-    #[serde(borrow)]
-    tool_use_id: Text<'a>,
-    is_error: Flag,
-    #[serde(borrow)]
-    content: TextOr<'a, Part<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Part<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    text: Text<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Counts {
-    input_tokens: Count,
-    cache_creation_input_tokens: Count,
-    cache_read_input_tokens: Count,
-    output_tokens: Count,
-    cache_creation: Maybe<Written>,
-}
-
-impl Counts {
-    fn say_something(&self) -> bool {
-        let counts = [
-            self.input_tokens,
-            self.cache_creation_input_tokens,
-            self.cache_read_input_tokens,
-            self.output_tokens,
-        ];
-        counts.into_iter().any(|count| 0 < count.0.unwrap_or_default())
-    }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Written {
-    ephemeral_1h_input_tokens: Count,
-    ephemeral_5m_input_tokens: Count,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct CompactMetadata<'a> {
-    #[serde(borrow)]
-    trigger: Text<'a>,
-    pre_tokens: Count,
-}
-
-/// What a tool told its client, beside what the model reads.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Told {
-    interrupted: Flag,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Attached<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow)]
-    prompt: TextOr<'a, Part<'a>>,
-    #[serde(borrow)]
-    content: Text<'a>,
-    #[serde(borrow, rename = "commandMode")]
-    mode: Text<'a>,
-}
-
 /// Reads a transcript of Claude Code.
 ///
 /// # Errors
 /// What the reading of the lines said.
 pub fn read<R: Read>(lines: &mut Lines<R>, source: &Source, see: &mut See<'_>) -> io::Result<Skipped> {
     let mut reader = Reader::of(source, see);
-    while let Some(line) = lines.next()? {
+    while let Some(line) = lines.next_line()? {
         let number = line.number;
         let Some(bytes) = line.bytes else {
             reader.skipped.unreadable += 1;
@@ -837,55 +701,4 @@ fn bytes(text: &str) -> u64 {
 fn digest(name: &str) -> u64 {
     let hash = blake3::hash(name.as_bytes());
     hash.as_bytes().first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Format, sample};
-    use super::*;
-
-    const RECORDED: [&str; 4] = ["errands", "sub-agent", "taken-back", "forked"];
-
-    #[test]
-    fn recorded_sessions_are_told_entry_by_entry() {
-        for name in RECORDED {
-            let path = sample::recorded(&format!("claude/{name}.jsonl"));
-            let (told, skipped) = sample::told(&sample::source(&path, Format::Claude, None));
-            assert_eq!(skipped, Skipped::default(), "{name}");
-            assert_eq!(told, sample::expected(&format!("claude/{name}.told")), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_was_cut_off_is_told_up_to_the_cut() {
-        for name in RECORDED {
-            let text = std::fs::read(sample::recorded(&format!("claude/{name}.jsonl"))).unwrap();
-            let (whole, _) = sample::told_in(&text, Format::Claude);
-            for cut in (0..text.len()).step_by(311) {
-                let (told, skipped) = sample::told_in(&text[..cut], Format::Claude);
-                assert!(skipped.unreadable <= 1, "{name} cut at {cut}: {skipped:?}");
-                // An answer that is open at the cut has ended there, and what was held back is told.
-                let same = whole.iter().zip(&told).take_while(|(whole, told)| whole == told).count();
-                assert!(told.len() <= same + 16, "{name} cut at {cut}: {:?}", told.get(same..));
-                let lines = text[..cut].iter().filter(|&&byte| byte == b'\n').count() as u64;
-                let complete = whole.iter().filter(|entry| line_of(entry) + 4 < lines).count();
-                assert!(complete <= same, "{name} cut at {cut}: {:?}", told.get(same..));
-            }
-        }
-    }
-
-    /// The line that an entry was told of.
-    fn line_of(told: &str) -> u64 {
-        told.split(' ').next().unwrap().parse().unwrap()
-    }
-
-    #[test]
-    fn no_damage_stops_the_reading() {
-        for name in RECORDED {
-            let text = std::fs::read(sample::recorded(&format!("claude/{name}.jsonl"))).unwrap();
-            for seed in 0..120 {
-                sample::told_in(&sample::broken(&text, seed), Format::Claude);
-            }
-        }
-    }
 }
