@@ -525,7 +525,7 @@ mod tests {
     #[test]
     fn json_in_one_line_is_laid_out_and_keeps_every_letter() {
         let row = r#"{"id": 1, "name": "a, {b} \" c", "empty": [], "price": 1.50}"#;
-        let json = format!("[{}]", vec![row; 10].join(","));
+        let json = format!("[{}]", [row; 10].join(","));
         let shown = laid_out(&json);
         assert!(shown.lines().count() > 40);
         let without = |text: &str| text.replace(['\n', ' '], "");

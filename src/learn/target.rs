@@ -186,7 +186,8 @@ mod tests {
     #[test]
     fn the_first_that_is_there_is_written_else_the_first() {
         let claude = ["CLAUDE.md", "CLAUDE.local.md"];
-        let cases: [(&[(&str, &str)], &[&str], &str); 9] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a str);
+        let cases: [Case<'_>; 9] = [
             (&[], &claude, "CLAUDE.md"),
             (&[("CLAUDE.md", "")], &claude, "CLAUDE.md"),
             (&[("CLAUDE.local.md", "")], &claude, "CLAUDE.local.md"),

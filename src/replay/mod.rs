@@ -86,9 +86,7 @@ pub fn replay(job: &Job<'_>, sources: &[Source]) -> Replayed {
         match read {
             Read::Left => {}
             Read::Unreadable(error) => replayed.unreadable.push(error),
-            Read::Done(session) => {
-                replayed.sessions.extend(Some(*session).filter(|session| has_requests(session)))
-            }
+            Read::Done(session) => replayed.sessions.extend(Some(*session).filter(has_requests)),
             Read::Waits(waits) => {
                 let slope = slopes.get(&waits.model).copied();
                 let session = waits.figures(job, source.path.clone(), slope);

@@ -39,7 +39,7 @@ pub(super) fn cards(text: &[u8], found: &mut Vec<Found>) {
     let mut until = 0;
     while let Some(byte) = text.get(at) {
         // A card's number has fourteen characters or more: every sixth falls on two of them.
-        if !byte.is_ascii_digit() && !(part(*byte) && text.get(at + 1).is_some_and(u8::is_ascii_digit)) {
+        if !(byte.is_ascii_digit() || part(*byte) && text.get(at + 1).is_some_and(u8::is_ascii_digit)) {
             at += 6;
             continue;
         }

@@ -114,7 +114,7 @@ fn what_one_run_changed_is_found_together() {
     );
     desk.undo();
     assert_eq!(desk.amendments.latest(|path| path.starts_with(&work)), [work.join("CLAUDE.md")]);
-    assert_eq!(desk.amendments.latest(|path| path == config), [config.clone()]);
+    assert_eq!(desk.amendments.latest(|path| path == config), std::slice::from_ref(&config));
     assert_eq!(desk.amendments.latest(|_| false), Vec::<PathBuf>::new());
 }
 

@@ -85,7 +85,8 @@ pub(super) fn gather(
     for (folder, mut sessions) in projects {
         sessions.sort_by_key(|session| session.source.modified);
         let view = if named { View::Part } else { View::Whole };
-        let found = learn(desk, store, &folder, &sessions, view, named, &mut gathered, &bar);
+        let work = Work { desk, store, view, named, bar: &bar };
+        let found = work.learn(&folder, &sessions, &mut gathered);
         gathered.projects.push(found);
     }
     bar.finish_and_clear();
@@ -154,55 +155,60 @@ fn found_sources(
     Ok(found.sources)
 }
 
-/// Reads a project's sessions and weighs what they tell.
-fn learn(
-    desk: &Desk,
-    store: &Store,
-    project: &Path,
-    sessions: &[Session],
+/// What the sessions of every project are read with.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    desk: &'a Desk,
+    store: &'a Store,
     view: View,
     named: bool,
-    gathered: &mut Gathered,
-    bar: &indicatif::ProgressBar,
-) -> Found {
-    let mut found = Found { project: project.to_owned(), view, ..Found::default() };
-    let mut learner = Learner::new();
-    let counts_for = project.to_string_lossy();
-    for session in sessions {
-        let mut end = None;
-        learner.session(&session.about, &counts_for);
-        let read = transcript::read(&session.source, &mut |entry| {
-            end = entry.at.max(end);
-            if let Event::About(about) = &entry.event
-                && !about.agent.is_empty()
-            {
-                found.agents.insert(about.agent.clone());
+    bar: &'a indicatif::ProgressBar,
+}
+
+impl Work<'_> {
+    /// Reads a project's sessions and weighs what they tell.
+    fn learn(&self, project: &Path, sessions: &[Session], gathered: &mut Gathered) -> Found {
+        let Work { desk, store, view, named, bar } = *self;
+        let mut found = Found { project: project.to_owned(), view, ..Found::default() };
+        let mut learner = Learner::new();
+        let counts_for = project.to_string_lossy();
+        for session in sessions {
+            let mut end = None;
+            learner.session(&session.about, &counts_for);
+            let read = transcript::read(&session.source, &mut |entry| {
+                end = entry.at.max(end);
+                if let Event::About(about) = &entry.event
+                    && !about.agent.is_empty()
+                {
+                    found.agents.insert(about.agent.clone());
+                }
+                learner.see(&entry);
+                ControlFlow::Continue(())
+            });
+            bar.inc(session.source.bytes);
+            match read {
+                Ok(skipped) => {
+                    gathered.unreadable += skipped.unreadable;
+                    found.sessions += usize::from(session.about.parent.is_empty());
+                    found.ends.extend(end);
+                }
+                Err(error) => gathered.passed_over(named, with_causes(&error)),
             }
-            learner.see(&entry);
-            ControlFlow::Continue(())
-        });
-        bar.inc(session.source.bytes);
-        match read {
-            Ok(skipped) => {
-                gathered.unreadable += skipped.unreadable;
-                found.sessions += usize::from(session.about.parent.is_empty());
-                found.ends.extend(end);
-            }
-            Err(error) => gathered.passed_over(named, with_causes(&error)),
         }
+        let machine = Machine::new(desk, store, project, &found.agents);
+        let (patterns, withheld) = learner.weigh(&machine, desk.now);
+        found.patterns = patterns;
+        let shown =
+            withheld.iter().filter(|lesson| lesson.why == Why::ShownOnly && 1 < lesson.evidence.times);
+        found.shown = shown.cloned().collect();
+        found.shown.sort_by_key(|lesson| std::cmp::Reverse(lesson.evidence.times));
+        let refuted = withheld
+            .into_iter()
+            .filter(|lesson| matches!(lesson.why, Why::Contradicted | Why::NotTrue | Why::Covered));
+        found.refuted = refuted.map(|lesson| lesson.id).collect();
+        found.ends.sort();
+        found
     }
-    let machine = Machine::new(desk, store, project, &found.agents);
-    let (patterns, withheld) = learner.weigh(&machine, desk.now);
-    found.patterns = patterns;
-    let shown = withheld.iter().filter(|lesson| lesson.why == Why::ShownOnly && 1 < lesson.evidence.times);
-    found.shown = shown.cloned().collect();
-    found.shown.sort_by_key(|lesson| std::cmp::Reverse(lesson.evidence.times));
-    let refuted = withheld
-        .into_iter()
-        .filter(|lesson| matches!(lesson.why, Why::Contradicted | Why::NotTrue | Why::Covered));
-    found.refuted = refuted.map(|lesson| lesson.id).collect();
-    found.ends.sort();
-    found
 }
 
 impl Gathered {

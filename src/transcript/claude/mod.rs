@@ -8,8 +8,8 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use self::record::{Attached, Block, CompactMetadata, Counts, Message, Part, Record, Told};
-use super::json::{Count, Flag, Maybe, Text, TextOr, moment};
+use self::record::{Attached, Block, Counts, Message, Part, Record, Told};
+use super::json::{Count, TextOr, moment};
 use super::lines::Lines;
 use super::{
     About, Answered, Author, Call, Compacted, Ending, Entry, Event, Outcome, Prompt, See, Skipped, Source,

@@ -10,7 +10,7 @@ mod record;
 mod tests;
 
 use self::record::{Counts, Info, Item, Noted, Part, Payload, Record};
-use super::json::{Count, Flag, Text, TextOr, moment};
+use super::json::{Count, TextOr, moment};
 use super::lines::Lines;
 use super::{
     About, Answered, Author, Call, Compacted, Ending, Entry, Event, Outcome, Prompt, See, Skipped, Source,

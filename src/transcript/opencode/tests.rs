@@ -5,6 +5,7 @@ use crate::transcript::find;
 use crate::transcript::sample::{broken, expected, recorded, source, told};
 use crate::transcript::{Format, peek, recognise};
 use std::collections::BTreeMap;
+use std::io::Write;
 
 /// A database with the recorded session, and what else `more` says, in a folder of its own.
 fn database(more: &str) -> (tempfile::TempDir, PathBuf) {
@@ -195,7 +196,7 @@ fn what_is_no_database_of_opencode_is_an_error_and_a_damaged_one_is_read_as_far_
     for seed in 0..60 {
         let path = folder.path().join(format!("damaged {seed}?#%.db"));
         let mut file = fs::File::create(&path).unwrap();
-        std::io::Write::write_all(&mut file, &broken(&bytes, seed)).unwrap();
+        Write::write_all(&mut file, &broken(&bytes, seed)).unwrap();
         let mut entries = 0;
         let _ = read(&source(&path, Format::OpenCode, None), &mut |_| {
             entries += 1;

@@ -9,10 +9,10 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use self::record::{Counts, Inner, Message, Part, Record, Request, Response};
+use self::record::{Counts, Message, Part, Record, Request, Response};
 use super::claude;
 use super::codex;
-use super::json::{Count, Flag, Maybe, Text, TextOr, moment};
+use super::json::{Count, Text, TextOr, moment};
 use super::lines::Lines;
 use super::{About, Answered, Author, Call, Entry, Event, Outcome, Prompt, See, Skipped, Source};
 use crate::conversation::CacheAsk;
