@@ -1,7 +1,7 @@
 //! `headroom learn`: what went wrong again and again, and what worked instead, into the agent's memory file.
 //!
-//! The trip: [`sessions`] reads transcripts and says what was found; [`plan`] says what belongs where; [`told`] shows it;
-//! [`write`] does it. *Invariant:* nothing is written that was neither agreed to nor asked for with `--apply`.
+//! The trip: `sessions` reads transcripts and says what was found; `plan` says what belongs where; `told` shows it;
+//! `write` does it. *Invariant:* nothing is written that was neither agreed to nor asked for with `--apply`.
 
 mod diff;
 mod machine;

@@ -67,7 +67,7 @@ pub trait World {
     fn path_exists(&self, path: &Path) -> bool;
     /// There is a folder at that path.
     fn is_folder(&self, path: &Path) -> bool;
-    /// The file holds that text in its first MiB.
+    /// The file, with a line break before its first line, holds that text in its first MiB.
     fn file_contains(&self, path: &Path, text: &str) -> bool;
     /// What the memory files of that project say outside of our block; empty when there are none.
     fn memory(&self, project: &Path) -> String;

@@ -73,7 +73,7 @@ impl World for Machine {
 
     fn file_contains(&self, path: &Path, text: &str) -> bool {
         let path = self.whole(path);
-        let mut held = Vec::new();
+        let mut held = vec![b'\n'];
         let read = path.is_file()
             && File::open(path).is_ok_and(|file| file.take(LOOKED_AT).read_to_end(&mut held).is_ok());
         read && String::from_utf8_lossy(&held).contains(text)

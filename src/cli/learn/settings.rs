@@ -7,6 +7,8 @@ use crate::learn::block::day;
 use crate::learn::settings::{self, Setting};
 use crate::store::{LessonRow, Store};
 use crate::units::Millis;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A learned rule, and the lesson that it comes from.
@@ -76,6 +78,10 @@ impl Rules {
     ) -> Result<bool, AmendError<WriteError>> {
         let file = name(&self.file);
         let mut rows = Vec::new();
+        if let Some(folder) = self.file.parent() {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|source| AmendError::File { path: folder.to_owned(), source })?;
+        }
         let changed = amendments.amend(&self.file, now, |there| {
             let before = store.lessons(&file)?;
             let planned = self.planned(store, there, now)?;

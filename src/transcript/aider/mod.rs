@@ -2,7 +2,7 @@
 //!
 //! One file holds all sessions of a folder: each begins with `# aider chat started at`. `#### ` is what the person typed, `> `
 //! what aider said, the rest is the model's. An edit is a block in the model's text, and aider says behind it what became of
-//! it. *Invariant:* one answer in memory, and no more than [`TEXT`] of it.
+//! it. *Invariant:* one answer in memory, and no more than `TEXT` of it.
 
 mod edits;
 mod log;
