@@ -318,7 +318,7 @@ fn finish(args: &Args, gathered: &Gathered, shown: Vec<Value>, failures: &[Strin
     }
     if 0 < gathered.unreadable {
         let lines = counted(usize::try_from(gathered.unreadable).unwrap_or(usize::MAX), "line");
-        term::remark(format_args!("{lines} of the transcripts could not be read and were passed over"));
+        term::remark(format_args!("passed over as unreadable: {lines} of the transcripts"));
     }
     gathered.unread.iter().chain(failures).for_each(term::remark);
     let failed = !failures.is_empty() || gathered.named_unread;

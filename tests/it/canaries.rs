@@ -99,7 +99,9 @@ fn session(world: &World, id: &str, day: u32, secret: &str, number: usize) -> St
         (bash(format!("npx {program} {secret}")), format!("done {secret}"), false),
         (
             bash(format!("npm test -- {secret}")),
-            format!("Exit code 1\nnpm error Missing script: test {secret}"),
+            format!(
+                "Exit code 1\nnpm error code EBADDEVENGINES\nnpm error This project is configured to use pnpm {secret}"
+            ),
             true,
         ),
         (bash(format!("pnpm test -- {secret}")), "ok".to_owned(), false),
@@ -215,7 +217,7 @@ fn thirty_kinds_of_secrets_get_into_no_file_and_no_output() {
         }
     }
     let memory = fs::read_to_string(world.project().join("CLAUDE.md")).expect("something was learned");
-    assert!(memory.contains("Run `pnpm test`"), "{memory}");
+    assert!(memory.contains("Run `pnpm`"), "{memory}");
     let mut left = Vec::new();
     files(world.home().parent().expect("the world"), &mut left);
     assert!(left.len() > 2, "{left:?}");

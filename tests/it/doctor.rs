@@ -153,7 +153,10 @@ fn an_agent_that_goes_another_way_or_breaks_is_red() {
     assert_eq!((code, state), (1, "red"), "{told:#}");
     assert!(said.contains("code 4") && said.contains("no such model"), "{said}");
 
-    let gone = World::new();
+    // A machine that has agents of its own shows them nowhere on this path.
+    let mut gone = World::new();
+    let nowhere = gone.home().display().to_string();
+    gone.set("PATH", &nowhere);
     let said = gone.run(&["doctor", "claude"]).failed_with(127);
     assert!(said.contains("was not found") && said.contains("npm install"), "{said}");
     let said = gone.run(&["doctor"]).failed_with(127);

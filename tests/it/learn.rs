@@ -288,7 +288,7 @@ fn what_cannot_be_read_is_said_and_what_can_is_learned_from() {
     let text = fs::read_to_string(&one).expect("a session");
     fs::write(&one, format!("{{\"half\n{text}\u{0}\n{{}}\n[1")).expect("it is damaged");
     let ran = world.run(&["learn", "--session-log", &one.to_string_lossy()]);
-    let shown = ran.succeeded_saying("could not be read and were passed over");
+    let shown = ran.succeeded_saying("passed over as unreadable");
     assert_eq!(shown, "No recurring patterns in 1 session.\n");
 }
 

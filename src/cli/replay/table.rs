@@ -237,10 +237,7 @@ fn remarks(view: &View<'_>, totals: &[Total]) -> Vec<String> {
     }
     let unreadable: u64 = sessions.iter().map(|session| session.skipped.unreadable).sum();
     if 0 < unreadable {
-        remarks.push(format!(
-            "{} could not be read and were passed over.",
-            text::counted(unreadable as usize, "line")
-        ));
+        remarks.push(format!("Passed over as unreadable: {}.", text::counted(unreadable as usize, "line")));
     }
     if 0 < view.replayed.left {
         remarks.push(format!("Stopped: {} not looked at.", text::counted(view.replayed.left, "transcript")));
